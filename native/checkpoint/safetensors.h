@@ -1,0 +1,44 @@
+#pragma once
+// safetensors files: tensors out of a memory map, and an atomic write. The header is parsed and checked in TypeScript
+// (src/checkpoint/safetensors.ts); bounds are checked again here against the file.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace magic {
+
+struct TensorSource {
+  std::string name;
+  std::string dtype;  // F32, F16, BF16, F64
+  std::vector<int64_t> shape;
+  std::string path;
+  int64_t begin = 0, end = 0;
+};
+
+// Maps each file once; tensors are views of the map, valid while the reader lives.
+class SafetensorsReader {
+ public:
+  explicit SafetensorsReader(std::vector<TensorSource> sources);
+  ~SafetensorsReader();
+  bool has(const std::string& name) const;
+  // A CPU view in the file's own type. Throws FILE when the name is missing, or the shape is not the expected one,
+  // naming both shapes and the file.
+  at::Tensor get(const std::string& name, at::IntArrayRef expected_shape) const;
+
+ private:
+  struct Map;
+  std::map<std::string, TensorSource> sources_;
+  std::map<std::string, std::unique_ptr<Map>> maps_;  // by path
+};
+
+// Writes `path` by a temporary file beside it, fsync and rename. Metadata is {"format": "pt"}. Tensors of any device and
+// layout; they are written in their own type, one at a time.
+void write_safetensors(const std::string& path, const std::vector<std::pair<std::string, at::Tensor>>& tensors);
+
+}  // namespace magic

@@ -1,0 +1,44 @@
+#pragma once
+// A decoder with its weights and, once trained, gradients and optimizer state. Lives on the torch thread.
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checkpoint/safetensors.h"
+#include "optim/adamw.h"
+#include "policy/shape.h"
+#include "policy/weights.h"
+
+namespace magic {
+
+class Policy {
+ public:
+  // device: "cpu", "cuda", "cuda:1"; dtype: "float32", "bfloat16".
+  static std::unique_ptr<Policy> create(const Shape& shape, const std::string& device, const std::string& dtype, uint64_t seed);
+  static std::unique_ptr<Policy> load(const Shape& shape, const SafetensorsReader& reader, const std::string& device,
+                                      const std::string& dtype);
+
+  const Shape& shape() const { return shape_; }
+  Weights& weights() { return weights_; }
+  AdamW& optimizer() { return optimizer_; }
+
+  at::Tensor parameter(const std::string& name);  // float32 CPU copy of the master
+  at::Tensor gradient(const std::string& name);   // float32 CPU copy
+  at::Tensor logits(const std::vector<int32_t>& token_ids);  // [V] float32 CPU, last position
+
+  void save_parameters(const std::string& path, const std::vector<std::string>& names);
+  void save_optimizer(const std::string& path);
+  void load_optimizer(const SafetensorsReader& reader);
+
+ private:
+  Policy(const Shape& shape, Weights weights) : shape_(shape), weights_(std::move(weights)) {}
+  Shape shape_;
+  Weights weights_;
+  AdamW optimizer_;
+};
+
+}  // namespace magic

@@ -1,0 +1,74 @@
+#pragma once
+// What crosses the boundary: packed sequences, what is known of their response tokens, and the options of one update.
+// S sequences, N tokens, R response tokens.
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace magic {
+
+struct Batch {
+  std::vector<int32_t> token_ids;       // [N]
+  std::vector<int32_t> offsets;         // [S + 1]
+  std::vector<int32_t> prompt_lengths;  // [S]
+
+  int64_t sequence_count() const { return static_cast<int64_t>(prompt_lengths.size()); }
+  int64_t response_token_count() const;
+  // Throws INVALID_ARGUMENT with the field, the value and what it has to be.
+  void validate(int64_t vocab_size) const;
+};
+
+// Empty vectors stand for "absent".
+struct TrainingBatch : Batch {
+  std::vector<float> advantages;          // [S]
+  std::vector<float> old_logprobs;        // [R]
+  std::vector<float> reference_logprobs;  // [R]
+  std::vector<float> sampler_logprobs;    // [R]
+
+  void validate(int64_t vocab_size, double kl_coefficient) const;
+};
+
+struct ScoreOptions {
+  double temperature = 1.0;
+  int64_t max_tokens_per_micro_batch = 8192;
+};
+
+struct LossOptions {
+  double temperature = 1.0;
+  double clip_low = 0.2;
+  double clip_high = 0.2;
+  double entropy_coefficient = 0.0;
+  double kl_coefficient = 0.0;
+  int64_t max_tokens_per_micro_batch = 8192;
+  bool activation_checkpointing = false;
+  bool share_prompts = true;
+};
+
+struct OptimizerOptions {
+  double learning_rate = 1e-6;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;
+  double max_grad_norm = 1.0;
+};
+
+struct Scores {
+  std::vector<float> logprobs;  // [R]
+  std::vector<float> entropy;   // [R]
+};
+
+// Field for field the NativeStepStats of contract.ts.
+struct StepStats {
+  double loss = 0, policy_loss = 0, entropy = 0, entropy_sampled = 0, kl = 0;
+  double clip_fraction = 0, clip_fraction_low = 0, clip_fraction_high = 0, approx_kl = 0;
+  double logprob_difference_mean = 0, logprob_difference_max = 0;
+  double grad_norm = 0;
+  int64_t tokens = 0, computed_tokens = 0, micro_batches = 0;
+  bool skipped = false;
+  double seconds = 0, optimizer_seconds = 0;
+  int64_t peak_memory_bytes = 0;
+};
+
+}  // namespace magic

@@ -1,0 +1,278 @@
+/**
+ * Every symbol of the native addon, in one file. Nothing outside `src/native`, `src/policy` and `bench`
+ * touches these: the rest of the package uses the classes built on them.
+ *
+ * Shapes: a batch of S sequences is one token axis of N tokens, packed, never padded. Sequence `s` is
+ * `tokenIds[offsets[s] .. offsets[s + 1])`; its first `promptLengths[s]` tokens are the prompt, the rest is the
+ * response. R is the number of response tokens of all sequences, one sequence after another.
+ */
+
+declare const policyBrand: unique symbol
+declare const cancelBrand: unique symbol
+
+/** A policy that lives on the torch thread. Opaque; type-tagged natively. */
+export type PolicyHandle = { readonly [policyBrand]: true }
+/** A flag that stops a running call at its next token or micro-batch. Opaque; type-tagged natively. */
+export type CancelHandle = { readonly [cancelBrand]: true }
+
+export type Device = 'cpu' | 'cuda' | `cuda:${number}`
+/** Compute type of weights and activations. Masters, gradients, optimizer states and reductions are float32 always. */
+export type DType = 'float32' | 'bfloat16'
+
+/** The shape of a decoder, already normalised from either form of config.json. */
+export interface ModelShape {
+  vocabSize: number
+  hiddenSize: number
+  intermediateSize: number
+  layerCount: number
+  headCount: number
+  keyValueHeadCount: number
+  headDim: number
+  rmsNormEpsilon: number
+  tieWordEmbeddings: boolean
+  /** Biases on q, k and v (Qwen2; Llama with `attention_bias`). */
+  qkvBias: boolean
+  /** Bias on o_proj (Llama with `attention_bias`). */
+  outputBias: boolean
+  /** Biases in the MLP (Llama with `mlp_bias`). */
+  mlpBias: boolean
+  /** RMS norm over each head of q and k before the rotation (Qwen3). */
+  qkNorm: boolean
+  /** [headDim / 2] inverse frequencies of the rotary embedding, scaling already applied. */
+  inverseFrequencies: Float64Array
+  /** Standard deviation of freshly created weights. */
+  initializerRange: number
+}
+
+/** Where one tensor lies: bytes [begin, end) of a file. */
+export interface TensorSource {
+  name: string
+  dtype: 'F32' | 'F16' | 'BF16' | 'F64'
+  shape: number[]
+  path: string
+  begin: number
+  end: number
+}
+
+export interface NativePolicyOptions {
+  device: Device
+  dtype: DType
+}
+
+export interface NativeBatch {
+  /** [N] */
+  tokenIds: Int32Array
+  /** [S + 1] */
+  offsets: Int32Array
+  /** [S], each at least 1 and at most the sequence's length */
+  promptLengths: Int32Array
+}
+
+export interface NativeTrainingBatch extends NativeBatch {
+  /** [S] one advantage a sequence */
+  advantages: Float32Array
+  /** [R] what the ratio divides by; absent: the ratio is exactly 1 */
+  oldLogprobs?: Float32Array
+  /** [R] log-probs of the reference policy, needed where klCoefficient > 0 */
+  referenceLogprobs?: Float32Array
+  /** [R] what the sampler reported, compared with the current log-probs in the stats */
+  samplerLogprobs?: Float32Array
+}
+
+export interface NativeScoreOptions {
+  temperature: number
+  maxTokensPerMicroBatch: number
+}
+
+export interface NativeScores {
+  /** [R] nats */
+  logprobs: Float32Array
+  /** [R] nats, full vocabulary */
+  entropy: Float32Array
+}
+
+export interface NativeLossOptions {
+  temperature: number
+  clipLow: number
+  clipHigh: number
+  entropyCoefficient: number
+  klCoefficient: number
+  maxTokensPerMicroBatch: number
+  /** Keep only each layer's input in the forward and compute the layer again in the backward. */
+  activationCheckpointing: boolean
+  /** Compute a prompt that consecutive sequences share once. */
+  sharePrompts: boolean
+}
+
+export interface NativeOptimizerOptions {
+  learningRate: number
+  beta1: number
+  beta2: number
+  epsilon: number
+  weightDecay: number
+  /** 0 switches the clip off */
+  maxGradNorm: number
+}
+
+/** What one update measured. Means are over the response tokens of the whole update. */
+export interface NativeStepStats {
+  loss: number
+  policyLoss: number
+  /** full-vocabulary entropy, nats a token */
+  entropy: number
+  /** -mean log-prob of the response tokens, nats a token */
+  entropySampled: number
+  /** mean k3 to the reference policy; 0 without referenceLogprobs */
+  kl: number
+  clipFraction: number
+  clipFractionLow: number
+  clipFractionHigh: number
+  /** mean k3 of the old policy: r - log r - 1 with r = pi_old / pi */
+  approxKl: number
+  /** mean and largest |current - sampler log-prob|; 0 without samplerLogprobs */
+  logprobDifferenceMean: number
+  logprobDifferenceMax: number
+  /** global 2-norm before the clip; 0 from computeGradients' caller that never steps */
+  gradNorm: number
+  /** R, the response tokens of the update */
+  tokens: number
+  /** tokens that went through the layers, shared prompts counted once */
+  computedTokens: number
+  microBatches: number
+  /** true: the loss or gradient was not finite and the step changed nothing */
+  skipped: boolean
+  seconds: number
+  /** of the optimizer step alone */
+  optimizerSeconds: number
+  /** peak resident memory of the process (CPU) or peak allocated on the device (CUDA) */
+  peakMemoryBytes: number
+}
+
+export interface NativePrompt {
+  promptTokenIds: Int32Array
+  /** how many completions of it */
+  n: number
+  /** [n] a 64-bit seed a sample, so that a result depends neither on batching nor on order */
+  seeds: BigUint64Array
+}
+
+export interface NativeGenerateOptions {
+  maxNewTokens: number
+  /** 0: greedy; log-probs and entropies are then those of temperature 1 */
+  temperature: number
+  /** 1: off */
+  topP: number
+  /** 0: off */
+  topK: number
+  stopTokenIds: Int32Array
+  /** most sequences decoded at once */
+  maxBatchSize: number
+}
+
+export interface NativeCompletion {
+  /** the stop token, where there is one, included */
+  tokenIds: Int32Array
+  /** log-prob of each token under the full distribution at the temperature, nats */
+  logprobs: Float32Array
+  /** full-vocabulary entropy at each token at the temperature, nats */
+  entropy: Float32Array
+  finishReason: 'stop' | 'length'
+}
+
+/** The loss path alone, on given hidden states: for tests and benchmarks. */
+export interface NativeHeadInput {
+  /** [N, H] row-major */
+  hidden: Float32Array
+  /** [V, H] row-major */
+  weight: Float32Array
+  hiddenSize: number
+  /** [N] */
+  targets: Int32Array
+  /** [N] */
+  advantages: Float32Array
+  /** [N] */
+  oldLogprobs?: Float32Array
+  /** [N] */
+  referenceLogprobs?: Float32Array
+}
+
+export interface NativeHeadOutput {
+  loss: number
+  /** [N] */
+  logprobs: Float32Array
+  /** [N] */
+  entropy: Float32Array
+  /** [N, H] d loss / d hidden */
+  hiddenGradient: Float32Array
+  /** [V, H] d loss / d weight */
+  weightGradient: Float32Array
+  seconds: number
+}
+
+export interface NativeVersions {
+  /** of the libtorch that is loaded, as 2.13.0 */
+  libtorch: string
+  /** of the libtorch that the addon was built against */
+  builtAgainst: string
+  /** what libtorch's kernels use: DEFAULT, AVX2, AVX512 */
+  cpuCapability: string
+  cudaAvailable: boolean
+  cudaDeviceCount: number
+  threads: number
+}
+
+export interface NativeAddon {
+  versions(): NativeVersions
+  createCancel(): CancelHandle
+  cancel(handle: CancelHandle): void
+
+  createPolicy(shape: ModelShape, options: NativePolicyOptions & { seed: bigint }): Promise<PolicyHandle>
+  loadPolicy(shape: ModelShape, tensors: TensorSource[], options: NativePolicyOptions): Promise<PolicyHandle>
+  /** Frees the weights once the work already queued is done. Idempotent. */
+  disposePolicy(policy: PolicyHandle): void
+
+  /** Hugging Face names and shapes, in the order of the layers. */
+  parameterShapes(policy: PolicyHandle): { name: string; shape: number[] }[]
+  parameter(policy: PolicyHandle, name: string): Promise<Float32Array>
+  /** Of the last computeGradients or trainStep, before any clip. */
+  gradient(policy: PolicyHandle, name: string): Promise<Float32Array>
+  /** [V] logits at the last position of one sequence, temperature 1. */
+  logits(policy: PolicyHandle, tokenIds: Int32Array): Promise<Float32Array>
+
+  /** Writes one safetensors file with these parameters in the compute type, atomically. */
+  saveParameters(policy: PolicyHandle, path: string, names: string[]): Promise<void>
+  /** Writes masters, moments and the step count as one safetensors file, atomically. */
+  saveOptimizer(policy: PolicyHandle, path: string): Promise<void>
+  /** `tensors` as saveOptimizer named them: `master.*`, `exp_avg.*`, `exp_avg_sq.*`, `step`. */
+  loadOptimizer(policy: PolicyHandle, tensors: TensorSource[]): Promise<void>
+
+  score(policy: PolicyHandle, batch: NativeBatch, options: NativeScoreOptions, cancel?: CancelHandle): Promise<NativeScores>
+  generate(
+    policy: PolicyHandle,
+    prompts: NativePrompt[],
+    options: NativeGenerateOptions,
+    cancel?: CancelHandle,
+    /** called with the tokens sampled so far, at most ten times a second */
+    onProgress?: (tokens: number, finished: number) => void,
+  ): Promise<NativeCompletion[][]>
+  computeGradients(
+    policy: PolicyHandle,
+    batch: NativeTrainingBatch,
+    options: NativeLossOptions,
+    cancel?: CancelHandle,
+  ): Promise<NativeStepStats>
+  trainStep(
+    policy: PolicyHandle,
+    batch: NativeTrainingBatch,
+    options: NativeLossOptions & NativeOptimizerOptions,
+    cancel?: CancelHandle,
+  ): Promise<NativeStepStats>
+
+  head(
+    input: NativeHeadInput,
+    options: Pick<NativeLossOptions, 'temperature' | 'clipLow' | 'clipHigh' | 'entropyCoefficient' | 'klCoefficient'> & {
+      device: Device
+      dtype: DType
+    },
+  ): Promise<NativeHeadOutput>
+}
