@@ -1,0 +1,175 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, join, resolve } from 'node:path'
+
+/** The libtorch that this package is built for, tested with, and fetches. */
+export const LIBTORCH_VERSION = '2.13.0'
+
+/** Minor versions that the sources compile against, where LIBTORCH names one. */
+const OLDEST_MINOR = 11
+const NEWEST_MINOR = 14
+
+/** Which rule found a libtorch. */
+export type LibtorchSource = 'LIBTORCH' | 'LIBTORCH_USE_PYTORCH' | 'cache' | 'python'
+
+/** A libtorch on this machine. */
+export interface Libtorch {
+  /** the folder that holds include/ and lib/ */
+  root: string
+  /** with its build tag, as `2.13.0+cpu` */
+  version: string
+  foundBy: LibtorchSource
+  /** it brings CUDA kernels */
+  cuda: boolean
+}
+
+export type Environment = Record<string, string | undefined>
+
+/** Thrown where libtorch is asked for in a way that cannot be met; `code` as NativeError names it. */
+export class LibtorchError extends Error {
+  readonly code: 'LIBTORCH_MISSING' | 'LIBTORCH_VERSION'
+  constructor(code: 'LIBTORCH_MISSING' | 'LIBTORCH_VERSION', message: string) {
+    super(message)
+    this.name = 'LibtorchError'
+    this.code = code
+  }
+}
+
+/** `2.13.0+cpu` -> `2.13.0` */
+export function releaseOf(version: string): string {
+  return version.split('+')[0]!
+}
+
+/** Where this package keeps what it fetches: MAGIC_GRPO_CACHE, else magic-grpo in the user's cache folder. */
+export function cacheFolder(env: Environment = process.env): string {
+  if (env.MAGIC_GRPO_CACHE) return resolve(env.MAGIC_GRPO_CACHE)
+  return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'magic-grpo')
+}
+
+/** The folder of the fetched libtorch, whether it is there or not. */
+export function cachedLibtorch(env: Environment = process.env): string {
+  return join(cacheFolder(env), `libtorch-${LIBTORCH_VERSION}-cpu`)
+}
+
+/**
+ * The version of the libtorch in a folder, with its build tag where one is written down.
+ * Reads version.py (a wheel), build-version (an archive) or version.h (anything else); undefined where none is there.
+ */
+export function libtorchVersion(root: string): string | undefined {
+  const wheel = readText(join(root, 'version.py'))?.match(/^__version__\s*=\s*['"]([^'"]+)['"]/m)?.[1]
+  if (wheel) return wheel
+  const archive = readText(join(root, 'build-version'))?.trim()
+  if (archive) return archive
+  for (const header of ['torch/headeronly/version.h', 'torch/csrc/api/include/torch/version.h']) {
+    const text = readText(join(root, 'include', header)) ?? ''
+    const parts = ['MAJOR', 'MINOR', 'PATCH'].map((part) => text.match(`#define TORCH_VERSION_${part} (\\d+)`)?.[1])
+    if (parts.every((part) => part !== undefined)) return parts.join('.')
+  }
+  return undefined
+}
+
+/** Looks at one folder: its libtorch, or why it is none. */
+export function inspectLibtorch(root: string, foundBy: LibtorchSource): Libtorch | { missing: string } {
+  if (!existsSync(root)) return { missing: `${root} does not exist` }
+  for (const file of ['include/ATen/core/Tensor.h', 'lib/libtorch_cpu.so', 'lib/libc10.so']) {
+    if (!existsSync(join(root, file))) return { missing: `${root} holds no ${file}` }
+  }
+  const version = libtorchVersion(root)
+  if (!version) return { missing: `${root} says nowhere which version it is (version.py, build-version, version.h)` }
+  return { root: realpathSync(root), version, foundBy, cuda: existsSync(join(root, 'lib/libtorch_cuda.so')) }
+}
+
+/**
+ * Finds libtorch without fetching: LIBTORCH, LIBTORCH_USE_PYTORCH=1, this package's cache folder, a Python that has
+ * torch of the right version. Undefined where there is none.
+ *
+ * What the two variables name must be there (LIBTORCH_MISSING) and be 2.11 to 2.14 (LIBTORCH_VERSION); the other
+ * places count only with exactly {@link LIBTORCH_VERSION}.
+ */
+export function locateLibtorch(env: Environment = process.env, cwd: string = process.cwd()): Libtorch | undefined {
+  if (env.LIBTORCH) {
+    return explicit(
+      resolve(cwd, env.LIBTORCH),
+      'LIBTORCH',
+      'Set LIBTORCH to a folder with include/ and lib/, or unset it.',
+    )
+  }
+  if (env.LIBTORCH_USE_PYTORCH && env.LIBTORCH_USE_PYTORCH !== '0') {
+    const python = ['python3', 'python'].map((name) => onPath(name, env)).find((path) => path !== undefined)
+    const help = 'Install torch for the python3 on PATH, or unset LIBTORCH_USE_PYTORCH.'
+    if (!python)
+      throw new LibtorchError('LIBTORCH_MISSING', `LIBTORCH_USE_PYTORCH is set, but PATH holds no python3. ${help}`)
+    const root = torchOfPython(python, env)
+    if (!root)
+      throw new LibtorchError('LIBTORCH_MISSING', `LIBTORCH_USE_PYTORCH is set, but ${python} has no torch. ${help}`)
+    return explicit(root, 'LIBTORCH_USE_PYTORCH', help)
+  }
+  const cached = inspectLibtorch(cachedLibtorch(env), 'cache')
+  if (!('missing' in cached) && releaseOf(cached.version) === LIBTORCH_VERSION) return cached
+  for (const python of pythons(env, cwd)) {
+    const root = torchOfPython(python, env)
+    if (!root) continue
+    const found = inspectLibtorch(root, 'python')
+    if (!('missing' in found) && releaseOf(found.version) === LIBTORCH_VERSION) return found
+  }
+  return undefined
+}
+
+/** The first executable of that name on PATH. */
+export function onPath(name: string, env: Environment = process.env): string | undefined {
+  for (const folder of (env.PATH ?? '').split(delimiter)) {
+    if (folder && existsSync(join(folder, name))) return join(folder, name)
+  }
+  return undefined
+}
+
+function explicit(root: string, foundBy: LibtorchSource, help: string): Libtorch {
+  const found = inspectLibtorch(root, foundBy)
+  if ('missing' in found)
+    throw new LibtorchError('LIBTORCH_MISSING', `${foundBy} names no libtorch: ${found.missing}. ${help}`)
+  const [major, minor] = found.version.split('.').map((part) => Number.parseInt(part, 10))
+  if (major !== 2 || !(minor! >= OLDEST_MINOR && minor! <= NEWEST_MINOR)) {
+    throw new LibtorchError(
+      'LIBTORCH_VERSION',
+      `${foundBy} names libtorch ${found.version} at ${found.root}, but 2.${OLDEST_MINOR} to 2.${NEWEST_MINOR} is needed ` +
+        `(${LIBTORCH_VERSION} is what is tested). ${help}`,
+    )
+  }
+  return found
+}
+
+function pythons(env: Environment, cwd: string): string[] {
+  const folders = [env.VIRTUAL_ENV, env.CONDA_PREFIX, join(cwd, '.venv')]
+  const inFolders = folders.flatMap((folder) =>
+    folder ? [join(folder, 'bin', 'python3'), join(folder, 'bin', 'python')] : [],
+  )
+  const all = [...inFolders, onPath('python3', env), onPath('python', env)]
+  return [...new Set(all.filter((path): path is string => path !== undefined && existsSync(path)))]
+}
+
+/** The torch folder of a Python, found without importing torch, which takes seconds. */
+function torchOfPython(python: string, env: Environment): string | undefined {
+  const find =
+    'import importlib.util as u; s = u.find_spec("torch"); print(s.submodule_search_locations[0] if s else "")'
+  try {
+    return (
+      execFileSync(python, ['-c', find], {
+        env,
+        encoding: 'utf8',
+        timeout: 20_000,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }).trim() || undefined
+    )
+  } catch {
+    return undefined
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
