@@ -9,7 +9,7 @@ export async function stage<T>(title: string, work: () => T | Promise<T>): Promi
 
 /** One line about something that needs no work. */
 export function note(text: string): void {
-  process.stdout.write(`magic-grpo: ${text}\n`)
+  process.stdout.write(`${process.stdout.isTTY ? '\r\x1b[K' : ''}magic-grpo: ${text}\n`)
 }
 
 /** Runs a script; a failure is one line and exit code 1. */
@@ -19,5 +19,21 @@ export async function orFail(work: () => Promise<void>): Promise<void> {
   } catch (error) {
     process.stderr.write(`magic-grpo: ${error instanceof Error ? error.message : error}\n`)
     process.exitCode = 1
+  }
+}
+
+/** Shows bytes received: one line rewritten on a terminal, else one every five seconds. */
+export function byteProgress(): (done: number, total: number | undefined) => void {
+  const terminal = process.stdout.isTTY
+  let last = performance.now()
+  return (done, total) => {
+    const now = performance.now()
+    if (now - last < (terminal ? 200 : 5_000)) return
+    last = now
+    const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0)
+    const text = total
+      ? `${megabytes(done)} of ${megabytes(total)} MB (${Math.floor((100 * done) / total)} %)`
+      : `${megabytes(done)} MB`
+    process.stdout.write(terminal ? `\r\x1b[Kmagic-grpo: ${text}` : `magic-grpo: ${text}\n`)
   }
 }

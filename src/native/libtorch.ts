@@ -36,6 +36,16 @@ export class LibtorchError extends Error {
   }
 }
 
+/** What a person can do who has no libtorch: for the end of an error message. */
+export function libtorchSolutions(env: Environment = process.env): string {
+  return `Possible solutions:
+  - let this package fetch it (190 MB, into ${cacheFolder(env)}): npm rebuild magic-grpo, or npm run build in a clone
+  - use a copy you have: LIBTORCH=DIR, the folder with include/ and lib/ of an unpacked libtorch or of a torch wheel
+  - use PyTorch ${LIBTORCH_VERSION} of the python3 on PATH: LIBTORCH_USE_PYTORCH=1
+  - keep it elsewhere: MAGIC_GRPO_CACHE=DIR
+magic-grpo doctor shows what is found on this machine.`
+}
+
 /** `2.13.0+cpu` -> `2.13.0` */
 export function releaseOf(version: string): string {
   return version.split('+')[0]!

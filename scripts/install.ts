@@ -1,0 +1,57 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { LIBTORCH_VERSION, type Libtorch, locateLibtorch } from '../src/native/libtorch.ts'
+import { fetchLibtorch } from '../src/native/libtorch-fetch.ts'
+import { buildNative } from './build-native.ts'
+import { byteProgress, note, orFail, stage } from './progress.ts'
+import { digest, filesOf, readStamp, writeStamp } from './stamp.ts'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** Everything between `npm ci` and a package that runs. Each stage finds out by itself whether it has anything to do. */
+await orFail(async () => {
+  const libtorch = await findLibtorch()
+  if (existsSync(join(root, 'prebuilds', `${process.platform}-${process.arch}`))) note('native addon: prebuilt')
+  else await buildNative(libtorch)
+  await buildTypeScript()
+})
+
+async function findLibtorch(): Promise<Libtorch> {
+  const found = locateLibtorch()
+  if (found) {
+    note(`libtorch ${found.version} at ${found.root} (${found.foundBy})`)
+    return found
+  }
+  return await stage(`libtorch ${LIBTORCH_VERSION}: none on this machine, fetching it (190 MB)`, () =>
+    fetchLibtorch({ report: { note, bytes: byteProgress() } }),
+  )
+}
+
+/** dist/ of a clone; the published package brings it. */
+async function buildTypeScript(): Promise<void> {
+  const settings = join(root, 'tsconfig.build.json')
+  const compiler = tryResolve('typescript/bin/tsc')
+  if (!existsSync(join(root, 'tsconfig.build.json')) || !compiler) return
+  const stampPath = join(root, 'dist/.stamp')
+  const stamp = digest(root, filesOf(root, ['src', 'tsconfig.json', 'tsconfig.build.json']), {})
+  if (readStamp(stampPath) === stamp) {
+    note('TypeScript: up to date')
+    return
+  }
+  await stage('TypeScript: compiling to dist', () => {
+    const child = spawnSync(process.execPath, [compiler, '-p', settings], { cwd: root, stdio: 'inherit' })
+    if (child.status !== 0) throw new Error('tsc failed; its messages are above')
+  })
+  writeStamp(stampPath, stamp)
+}
+
+function tryResolve(name: string): string | undefined {
+  try {
+    return createRequire(import.meta.url).resolve(name)
+  } catch {
+    return undefined
+  }
+}
