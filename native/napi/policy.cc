@@ -1,0 +1,183 @@
+// createPolicy, loadPolicy, disposePolicy, parameterShapes, parameter, gradient, logits, save and load
+
+#include "policy/policy.h"
+
+#include <utility>
+
+#include "napi/convert.h"
+#include "napi/handle.h"
+#include "napi/policy_state.h"
+#include "napi/register.h"
+
+namespace magic {
+
+namespace {
+
+Shape shape_of(Napi::Value value) {
+  const Fields fields(value, "shape");
+  Shape shape;
+  shape.vocab_size = fields.integer("vocabSize");
+  shape.hidden_size = fields.integer("hiddenSize");
+  shape.intermediate_size = fields.integer("intermediateSize");
+  shape.layer_count = fields.integer("layerCount");
+  shape.head_count = fields.integer("headCount");
+  shape.key_value_head_count = fields.integer("keyValueHeadCount");
+  shape.head_dim = fields.integer("headDim");
+  shape.rms_norm_epsilon = fields.number("rmsNormEpsilon");
+  shape.tie_word_embeddings = fields.boolean("tieWordEmbeddings");
+  shape.qkv_bias = fields.boolean("qkvBias");
+  shape.output_bias = fields.boolean("outputBias");
+  shape.mlp_bias = fields.boolean("mlpBias");
+  shape.qk_norm = fields.boolean("qkNorm");
+  shape.inverse_frequencies = fields.float64s("inverseFrequencies");
+  shape.initializer_range = fields.number("initializerRange");
+  for (const char* name :
+       {"vocabSize", "hiddenSize", "intermediateSize", "layerCount", "headCount", "keyValueHeadCount", "headDim"})
+    if (fields.integer(name) < 1) fields.fail(name, "at least 1", fields.get(name));
+  if (shape.head_count % shape.key_value_head_count != 0)
+    fields.fail("keyValueHeadCount", "a divisor of headCount", fields.get("keyValueHeadCount"));
+  if (shape.head_dim % 2 != 0) fields.fail("headDim", "even", fields.get("headDim"));
+  if (static_cast<int64_t>(shape.inverse_frequencies.size()) != shape.head_dim / 2)
+    fields.fail("inverseFrequencies", "headDim / 2 values", fields.get("inverseFrequencies"));
+  return shape;
+}
+
+std::vector<TensorSource> sources_of(Napi::Value value) {
+  std::vector<TensorSource> sources;
+  for (const auto& element : elements(value, "tensors")) {
+    const Fields fields(element, "tensors[" + std::to_string(sources.size()) + "]");
+    sources.push_back({fields.string("name"), fields.string("dtype"), fields.integers("shape"), fields.string("path"),
+                       fields.integer("begin"), fields.integer("end")});
+  }
+  return sources;
+}
+
+// Takes over a policy on the torch thread.
+Deliver deliver_policy(std::unique_ptr<Policy> policy) {
+  auto state = PolicyState::make();
+  for (const auto& slice : policy->weights().slices(policy->shape()))
+    state->parameter_shapes.emplace_back(slice.name, slice.shape);
+  state->policy = std::move(policy);
+  update_bytes(*state);
+  return [state](Napi::Env env) {
+    const auto handle = wrap(env, state);
+    live_policy(handle);  // tells V8 of its memory
+    return handle;
+  };
+}
+
+Task create_policy(const Napi::CallbackInfo& info) {
+  const Fields options(info[1], "createPolicy options");
+  return {[shape = shape_of(info[0]), device = options.string("device"), dtype = options.string("dtype"),
+           seed = uint64(options.get("seed"), "createPolicy options.seed")](const Progress&) {
+    return deliver_policy(Policy::create(shape, device, dtype, seed));
+  }};
+}
+
+Task load_policy(const Napi::CallbackInfo& info) {
+  const Fields options(info[2], "loadPolicy options");
+  return {[shape = shape_of(info[0]), sources = sources_of(info[1]), device = options.string("device"),
+           dtype = options.string("dtype")](const Progress&) {
+    const SafetensorsReader reader(sources);
+    return deliver_policy(Policy::load(shape, reader, device, dtype));
+  }};
+}
+
+Napi::Value parameter_shapes(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  const auto state = live_policy(info[0]);
+  auto result = Napi::Array::New(env, state->parameter_shapes.size());
+  uint32_t index = 0;
+  for (const auto& [name, shape] : state->parameter_shapes) {
+    auto sizes = Napi::Array::New(env, shape.size());
+    for (uint32_t i = 0; i < shape.size(); ++i) sizes.Set(i, static_cast<double>(shape[i]));
+    auto entry = Napi::Object::New(env);
+    entry.Set("name", name);
+    entry.Set("shape", sizes);
+    result.Set(index++, entry);
+  }
+  return result;
+}
+
+Deliver deliver_tensor(const at::Tensor& tensor) {
+  const auto values = tensor.contiguous();
+  const auto* data = values.const_data_ptr<float>();
+  return [copy = std::vector<float>(data, data + values.numel())](Napi::Env env) { return to_js(env, copy); };
+}
+
+// A task on a live policy that yields one tensor or nothing.
+template <class Work>
+Task on_policy(const Napi::CallbackInfo& info, Work work) {
+  return {[state = live_policy(info[0]), work = std::move(work)](const Progress&) -> Deliver {
+    if constexpr (std::is_void_v<decltype(work(*state->policy))>) {
+      work(*state->policy);
+      update_bytes(*state);
+      return [](Napi::Env env) { return env.Undefined(); };
+    } else {
+      return deliver_tensor(work(*state->policy));
+    }
+  }};
+}
+
+Task parameter(const Napi::CallbackInfo& info) {
+  return on_policy(info, [name = string(info[1], "name")](Policy& policy) { return policy.parameter(name); });
+}
+
+Task gradient(const Napi::CallbackInfo& info) {
+  return on_policy(info, [name = string(info[1], "name")](Policy& policy) { return policy.gradient(name); });
+}
+
+Task logits(const Napi::CallbackInfo& info) {
+  return on_policy(info, [tokens = int32s(info[1], "tokenIds")](Policy& policy) { return policy.logits(tokens); });
+}
+
+Task save_parameters(const Napi::CallbackInfo& info) {
+  return on_policy(info, [path = string(info[1], "path"), names = strings(info[2], "names")](Policy& policy) {
+    policy.save_parameters(path, names);
+  });
+}
+
+Task save_optimizer(const Napi::CallbackInfo& info) {
+  return on_policy(info, [path = string(info[1], "path")](Policy& policy) { policy.save_optimizer(path); });
+}
+
+Task load_optimizer(const Napi::CallbackInfo& info) {
+  return on_policy(info, [sources = sources_of(info[1])](Policy& policy) {
+    const SafetensorsReader reader(sources);
+    policy.load_optimizer(reader);
+  });
+}
+
+}  // namespace
+
+void update_bytes(PolicyState& state) {
+  int64_t bytes = 0;
+  auto& weights = state.policy->weights();
+  const bool has_moments = state.policy->optimizer().step_count() > 0;
+  for (const auto* parameter : weights.parameters()) {
+    const auto& [value, master, gradient] = *parameter;
+    bytes += static_cast<int64_t>(value.nbytes());
+    if (master.defined() && !master.is_same(value)) bytes += static_cast<int64_t>(master.nbytes());
+    if (gradient.defined()) bytes += static_cast<int64_t>(gradient.nbytes());
+    if (has_moments) bytes += 2 * value.numel() * static_cast<int64_t>(sizeof(float));
+  }
+  state.bytes = bytes;
+}
+
+void register_policy(Napi::Env env, Napi::Object exports) {
+  add_promise(env, exports, "createPolicy", create_policy);
+  add_promise(env, exports, "loadPolicy", load_policy);
+  add_function(env, exports, "disposePolicy", [](const Napi::CallbackInfo& info) {
+    unwrap<PolicyState>(info[0]).dispose(info.Env());
+    return info.Env().Undefined();
+  });
+  add_function(env, exports, "parameterShapes", parameter_shapes);
+  add_promise(env, exports, "parameter", parameter);
+  add_promise(env, exports, "gradient", gradient);
+  add_promise(env, exports, "logits", logits);
+  add_promise(env, exports, "saveParameters", save_parameters);
+  add_promise(env, exports, "saveOptimizer", save_optimizer);
+  add_promise(env, exports, "loadOptimizer", load_optimizer);
+}
+
+}  // namespace magic

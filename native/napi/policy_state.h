@@ -1,0 +1,36 @@
+#pragma once
+// What a policy handle shares with queued work.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "policy/policy.h"
+#include "runtime/torch_thread.h"
+
+namespace magic {
+
+// Whoever lets go of it last, the policy is destroyed on the torch thread.
+struct PolicyState {
+  std::unique_ptr<Policy> policy;  // touched on the torch thread alone
+  std::vector<std::pair<std::string, std::vector<int64_t>>> parameter_shapes;
+  std::atomic<int64_t> bytes{0};  // weights, gradients and optimizer states
+
+  static std::shared_ptr<PolicyState> make() {
+    return {new PolicyState(), [](PolicyState* state) {
+              auto& thread = TorchThread::instance();
+              if (thread.is_current())
+                delete state;
+              else
+                thread.post([state] { delete state; });
+            }};
+  }
+};
+
+// Measures `bytes` again, on the torch thread.
+void update_bytes(PolicyState& state);
+
+}  // namespace magic
