@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+export const architectures = ['llama', 'llama3-rope', 'qwen2-tied', 'qwen2-untied', 'qwen3'] as const
+
+interface GoldenLoss {
+  options: { temperature: number; eps_low: number; eps_high: number; alpha: number; beta: number }
+  loss: number
+  tokens: { logprobs: number[]; entropy: number[]; ratio: number[]; kl: number[] }[]
+  grad_norm: number
+  grad_norms: Record<string, number>
+  grad_first8: Record<string, number[]>
+}
+
+interface Expected {
+  sequences: number[][]
+  prompt_lengths: number[]
+  advantages: number[]
+  old_logprobs: number[][]
+  reference_logprobs: number[][]
+  losses: GoldenLoss[]
+  last_logits: number[][]
+  greedy_20: number[][]
+  adamw_step: {
+    loss_index: number
+    lr: number
+    betas: [number, number]
+    eps: number
+    weight_decay: number
+    max_grad_norm: number
+    loss_after: number
+    param_first8: Record<string, number[]>
+  }
+}
+
+interface LossVariant {
+  options: { onPolicy?: boolean; entropyCoefficient?: number }
+  loss: number
+  grad_norm: number
+  grad_norms: Record<string, number>
+}
+
+export interface PackedBatch {
+  tokenIds: Int32Array
+  offsets: Int32Array
+  promptLengths: Int32Array
+  advantages: Float32Array
+}
+
+/** Packs sequences of token ids one after another. */
+export function packSequences(sequences: number[][], promptLengths: number[], advantages: number[]): PackedBatch {
+  const offsets = new Int32Array(sequences.length + 1)
+  for (const [s, sequence] of sequences.entries()) offsets[s + 1] = offsets[s]! + sequence.length
+  return {
+    tokenIds: Int32Array.from(sequences.flat()),
+    offsets,
+    promptLengths: Int32Array.from(promptLengths),
+    advantages: Float32Array.from(advantages),
+  }
+}
+
+/** One folder of test/golden: the checkpoint, and what transformers computes on it in float64. */
+export function loadGolden(name: (typeof architectures)[number]) {
+  const url = new URL(`../golden/${name}/`, import.meta.url)
+  const read = (file: string) => JSON.parse(readFileSync(new URL(file, url), 'utf8'))
+  const expected: Expected = read('expected.json')
+  const { variants }: { variants: LossVariant[] } = read('loss-options.json')
+  return {
+    dir: fileURLToPath(url),
+    vocabSize: read('config.json').vocab_size as number,
+    expected,
+    variants,
+    batch: packSequences(expected.sequences, expected.prompt_lengths, expected.advantages),
+    oldLogprobs: Float32Array.from(expected.old_logprobs.flat()),
+    referenceLogprobs: Float32Array.from(expected.reference_logprobs.flat()),
+  }
+}
+
+export type Golden = ReturnType<typeof loadGolden>
+
+/** The options of a golden loss under the names of this package. */
+export function lossOptions({ options }: GoldenLoss) {
+  return {
+    temperature: options.temperature,
+    clipLow: options.eps_low,
+    clipHigh: options.eps_high,
+    entropyCoefficient: options.alpha,
+    klCoefficient: options.beta,
+  }
+}
+
+/** One value a response token, sequences one after another. */
+export function flatTokens(loss: GoldenLoss, key: 'logprobs' | 'entropy' | 'ratio' | 'kl'): number[] {
+  return loss.tokens.flatMap((sequence) => sequence[key])
+}
+
+/** Share of the response tokens where the clip decides the minimum: ratios below the interval, and above it. */
+export function clipShares(loss: GoldenLoss, advantages: number[]): { low: number; high: number } {
+  let low = 0
+  let high = 0
+  let tokens = 0
+  for (const [s, { ratio }] of loss.tokens.entries()) {
+    const advantage = advantages[s]!
+    tokens += ratio.length
+    for (const rho of ratio) {
+      if (advantage < 0 && rho < 1 - loss.options.eps_low) low++
+      if (advantage > 0 && rho > 1 + loss.options.eps_high) high++
+    }
+  }
+  return { low: low / tokens, high: high / tokens }
+}
+
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]!
+  return sum / values.length
+}
