@@ -10,8 +10,8 @@ export const LIBTORCH_VERSION = '2.13.0'
 const OLDEST_MINOR = 11
 const NEWEST_MINOR = 14
 
-/** Which rule found a libtorch. */
-export type LibtorchSource = 'LIBTORCH' | 'LIBTORCH_USE_PYTORCH' | 'cache' | 'python'
+/** Which rule found a libtorch; `build`: it is the one that the addon was built against. */
+export type LibtorchSource = 'LIBTORCH' | 'LIBTORCH_USE_PYTORCH' | 'build' | 'cache' | 'python'
 
 /** A libtorch on this machine. */
 export interface Libtorch {
