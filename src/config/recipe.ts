@@ -1,0 +1,16 @@
+import { ConfigError } from './config-error.ts'
+import { describeIssue } from './describe-issue.ts'
+import { knownKeys } from './known-keys.ts'
+import { type RecipeConfig, type RecipeInput, recipeSchema } from './schema.ts'
+
+/**
+ * A recipe written in code, checked and complete.
+ *
+ * @throws ConfigError with one line a problem
+ */
+export function parseRecipe(input: RecipeInput): RecipeConfig {
+  const parsed = recipeSchema.safeParse(input)
+  if (parsed.success) return parsed.data
+  const keys = knownKeys(recipeSchema)
+  throw new ConfigError(parsed.error.issues.flatMap((issue) => describeIssue(issue, keys, input, () => 'config')))
+}

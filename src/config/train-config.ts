@@ -1,0 +1,64 @@
+import { stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { ConfigError } from './config-error.ts'
+import { type ConfigSource, filePath, loadConfig, type PathResolver } from './load.ts'
+import { type SftConfig, sftSchema, type TrainConfig, trainSchema } from './schema.ts'
+
+/**
+ * The settings of a training run, complete and with absolute paths.
+ *
+ * @throws ConfigError where a key is unknown or wrong, or the model or the data are not there
+ */
+export async function loadTrainConfig(source: ConfigSource): Promise<TrainConfig> {
+  const config = await loadConfig(trainSchema, source, {
+    model: filePath,
+    output: filePath,
+    'data.train': filePath,
+    'evaluation.data': filePath,
+    verifier: verifierPath,
+  })
+  await requireModel(config.model)
+  await requireFiles('data.train', config.data.train)
+  if (config.evaluation.data !== undefined) await requireFiles('evaluation.data', config.evaluation.data)
+  return config
+}
+
+/** The settings of a supervised run, complete and with absolute paths. Throws as `loadTrainConfig`. */
+export async function loadSftConfig(source: ConfigSource): Promise<SftConfig> {
+  const config = await loadConfig(sftSchema, source, { model: filePath, output: filePath, 'data.train': filePath })
+  await requireModel(config.model)
+  await requireFiles('data.train', config.data.train)
+  return config
+}
+
+/** One path or several, as a list. */
+export function pathList(paths: string | readonly string[]): string[] {
+  return typeof paths === 'string' ? [paths] : [...paths]
+}
+
+/** Throws a ConfigError unless `directory` is a Hugging Face folder. */
+export async function requireModel(directory: string, key = 'model'): Promise<void> {
+  if (await isFile(join(directory, 'config.json'))) return
+  throw new ConfigError(
+    `'${key}': no config.json in ${directory}; give a Hugging Face folder (config.json, *.safetensors, tokenizer.json)`,
+  )
+}
+
+/** Throws a ConfigError that names the first of `paths` that is not a file. */
+export async function requireFiles(key: string, paths: string | readonly string[]): Promise<void> {
+  for (const path of pathList(paths))
+    if (!(await isFile(path))) throw new ConfigError(`'${key}': no such file: ${path}`)
+}
+
+/** The file part of `./reward.ts#name`; a built-in verifier stays its name. */
+export const verifierPath: PathResolver = (spec, base) => {
+  const [file, name] = spec.split('#', 2)
+  return name === undefined || !file ? spec : `${resolve(base, file)}#${name}`
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (entry) => entry.isFile(),
+    () => false,
+  )
+}

@@ -1,0 +1,51 @@
+import { mkdir, open, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { writeAtomic } from './atomic-write.ts'
+
+/** A file of one JSON object a line that grows by whole, durable lines. */
+export class JsonLines<T extends { step: number }> {
+  readonly path: string
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  async append(record: T): Promise<void> {
+    await mkdir(dirname(this.path), { recursive: true })
+    const file = await open(this.path, 'a')
+    try {
+      await file.appendFile(`${JSON.stringify(record)}\n`)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Every whole line; the end of a line that a killed process left is not one. Empty where there is no file. */
+  async read(): Promise<T[]> {
+    let text: string
+    try {
+      text = await readFile(this.path, 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+      throw error
+    }
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+    return whole
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line, index) => {
+        try {
+          return JSON.parse(line) as T
+        } catch {
+          throw new Error(`${this.path}:${index + 1}: not a JSON line; remove the line or start in another folder`)
+        }
+      })
+  }
+
+  /** Drops what is past `step`, as a resumed run writes it again. */
+  async truncateAfter(step: number): Promise<void> {
+    const kept = (await this.read()).filter((record) => record.step <= step)
+    await writeAtomic(this.path, kept.map((record) => `${JSON.stringify(record)}\n`).join(''))
+  }
+}

@@ -1,0 +1,87 @@
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { newestCheckpoint, type RunCheckpoint, stepName } from '../checkpoint/run-checkpoint.ts'
+import { ConfigError } from '../config/config-error.ts'
+import { formatConfig } from '../config/load.ts'
+import type { EvaluationResult } from '../evaluate/evaluate.ts'
+import type { RolloutGroup } from '../rollout/rollout.ts'
+import { writeAtomic } from './atomic-write.ts'
+import { JsonLines } from './json-lines.ts'
+import { drawCurves } from './picture.ts'
+import { rolloutLines } from './rollout-records.ts'
+import type { Metrics } from './step-metrics.ts'
+
+/** One line of evaluation.jsonl; step 0 is before the training. */
+export type EvaluationLine = { step: number; set: string } & Omit<EvaluationResult, 'name' | 'answers'>
+
+/**
+ * Everything that a run leaves on disk:
+ *
+ *     config.yaml  metrics.jsonl  evaluation.jsonl  rollouts/step-000001.jsonl
+ *     checkpoints/step-000001/  curves.svg  summary.json
+ */
+export class RunFolder {
+  readonly path: string
+  readonly metrics: JsonLines<Metrics>
+  readonly evaluations: JsonLines<EvaluationLine>
+
+  constructor(path: string) {
+    this.path = path
+    this.metrics = new JsonLines(join(path, 'metrics.jsonl'))
+    this.evaluations = new JsonLines(join(path, 'evaluation.jsonl'))
+  }
+
+  get checkpoints(): string {
+    return join(this.path, 'checkpoints')
+  }
+
+  /** Throws where the folder already holds a run, which a new one must not mix with. */
+  async requireUnused(): Promise<void> {
+    const names = await readdir(this.path).catch(() => [])
+    const taken = names.find((name) => name === 'metrics.jsonl' || name === 'checkpoints')
+    if (taken === undefined) return
+    throw new ConfigError(
+      `'output': ${this.path} already holds a run (${taken}); go on with it by --resume, or give another folder, as output=${this.path}-2`,
+    )
+  }
+
+  async newestCheckpoint(): Promise<RunCheckpoint | undefined> {
+    return newestCheckpoint(this.checkpoints)
+  }
+
+  /** The config of the run that is already there, as text. */
+  async readConfig(): Promise<string | undefined> {
+    return readFile(join(this.path, 'config.yaml'), 'utf8').catch(() => undefined)
+  }
+
+  async writeConfig(config: object): Promise<void> {
+    await writeAtomic(join(this.path, 'config.yaml'), formatConfig(config))
+  }
+
+  async writeRollouts(step: number, groups: readonly RolloutGroup[]): Promise<void> {
+    const lines = rolloutLines(step, groups).map((line) => `${JSON.stringify(line)}\n`)
+    await writeAtomic(join(this.path, 'rollouts', `${stepName(step)}.jsonl`), lines.join(''))
+  }
+
+  /** Drops all that is past `step`: a resumed run does those steps again. */
+  async truncateAfter(step: number): Promise<void> {
+    await this.metrics.truncateAfter(step)
+    await this.evaluations.truncateAfter(step)
+    const rollouts = join(this.path, 'rollouts')
+    for (const name of await readdir(rollouts).catch(() => []))
+      if (Number(/^step-(\d+)\.jsonl$/.exec(name)?.[1] ?? 0) > step) await rm(join(rollouts, name))
+  }
+
+  /** Draws curves.svg from metrics.jsonl and returns its path. */
+  async writePicture(title: string): Promise<string> {
+    const path = join(this.path, 'curves.svg')
+    await writeAtomic(path, drawCurves(await this.metrics.read(), { title }))
+    return path
+  }
+
+  async writeSummary(summary: object): Promise<string> {
+    const path = join(this.path, 'summary.json')
+    await writeAtomic(path, `${JSON.stringify(summary, null, 2)}\n`)
+    return path
+  }
+}

@@ -1,0 +1,122 @@
+import { summariseGroups } from '../advantage/reject.ts'
+import type { StepStats } from '../policy/policy.ts'
+import { isTruncated, type Rollout, type RolloutGroup } from '../rollout/rollout.ts'
+import { mean, share, spread, standardDeviation } from './statistics.ts'
+import type { Stopwatch } from './stopwatch.ts'
+
+/** One line of metrics.jsonl: `step` and numbers under the names that verl's users know. */
+export type Metrics = { step: number } & Record<string, number>
+
+/** The entropy of the actor over the trained tokens of a step, nats a token, by both estimators. */
+export interface EntropyEstimates {
+  /** Mean full-vocabulary entropy. */
+  full: number
+  /** -mean log-prob of the sampled tokens. */
+  sampled: number
+}
+
+/** Weighted by tokens: each token of each rollout counts once. */
+export function estimateEntropy(rollouts: readonly Rollout[]): EntropyEstimates {
+  let full = 0
+  let sampled = 0
+  let tokens = 0
+  for (const { entropy, sampledLogprobs } of rollouts) {
+    for (let index = 0; index < entropy.length; index++) {
+      full += entropy[index]!
+      sampled -= sampledLogprobs[index]!
+    }
+    tokens += entropy.length
+  }
+  return tokens === 0 ? { full: 0, sampled: 0 } : { full: full / tokens, sampled: sampled / tokens }
+}
+
+/** What a step did, as its metrics see it. */
+export interface StepRecord {
+  step: number
+  groups: readonly RolloutGroup[]
+  /** One an update; empty where every group was rejected. */
+  updates: readonly StepStats[]
+  entropy: EntropyEstimates
+  /** State of the controller when the step began, and what the loss used. */
+  coefficient: number
+  appliedCoefficient: number
+  learningRate: number
+}
+
+/**
+ * The metrics of a step, but its times. Those of the loss are means over the updates, weighted by tokens,
+ * and 0 where there was no update.
+ */
+export function stepMetrics(record: StepRecord): Metrics {
+  const { groups, updates } = record
+  const rollouts = groups.flatMap((group) => group.rollouts)
+  const rewards = groups.flatMap((group) => group.rewards)
+  const verdicts = groups.flatMap((group) => group.verdicts)
+  const untruncated = verdicts.filter((_, index) => !isTruncated(rollouts[index]!))
+  const tokens = updates.reduce((sum, update) => sum + update.tokens, 0)
+  const weighted = (pick: (update: StepStats) => number) =>
+    tokens === 0 ? 0 : updates.reduce((sum, update) => sum + pick(update) * update.tokens, 0) / tokens
+  const summary = summariseGroups(
+    groups.map(({ verdicts: own, advantages }) => ({ correct: own.map(({ correct }) => correct), advantages })),
+  )
+
+  return {
+    step: record.step,
+    'actor/loss': weighted((update) => update.loss),
+    'actor/policy_loss': weighted((update) => update.policyLoss),
+    'actor/entropy': record.entropy.full,
+    'actor/entropy_sampled': record.entropy.sampled,
+    'actor/entropy_coefficient': record.coefficient,
+    'actor/entropy_coefficient_applied': record.appliedCoefficient,
+    'actor/clip_fraction': weighted((update) => update.clipFraction),
+    'actor/clip_fraction_low': weighted((update) => update.clipFractionLow),
+    'actor/clip_fraction_high': weighted((update) => update.clipFractionHigh),
+    'actor/approx_kl': weighted((update) => update.approxKl),
+    'actor/kl': weighted((update) => update.kl),
+    'actor/grad_norm': mean(updates.map((update) => update.gradNorm)),
+    'actor/learning_rate': record.learningRate,
+    'actor/updates': updates.length,
+    'actor/updates_skipped': updates.filter((update) => update.skipped).length,
+    'reward/mean': mean(rewards),
+    'reward/std': standardDeviation(rewards),
+    ...prefixed('advantage', spread(groups.flatMap((group) => [...group.advantages]))),
+    'group/solve_all': summary.solveAll,
+    'group/solve_none': summary.solveNone,
+    'group/kept': summary.kept,
+    ...prefixed('response_length', spread(rollouts.map(({ completionTokenIds }) => completionTokenIds.length))),
+    'response/truncated': share(rollouts, isTruncated),
+    accuracy: share(verdicts, ({ correct }) => correct),
+    accuracy_untruncated: share(untruncated, ({ correct }) => correct),
+    'rollout/logprob_difference_mean': weighted((update) => update.logprobDifferenceMean),
+    'rollout/logprob_difference_max': updates.reduce((max, update) => Math.max(max, update.logprobDifferenceMax), 0),
+  }
+}
+
+/** Seconds of each phase, milliseconds a token, tokens a second and memory: what differs from run to run. */
+export function timingMetrics(
+  clock: Stopwatch,
+  groups: readonly RolloutGroup[],
+  updates: readonly StepStats[],
+): Record<string, number> {
+  const phases = ['rollout', 'verify', 'update', 'evaluate', 'checkpoint']
+  const responseTokens = groups
+    .flatMap(({ rollouts }) => rollouts)
+    .reduce((sum, { completionTokenIds }) => sum + completionTokenIds.length, 0)
+  const promptTokens = groups.reduce((sum, { prompt, rollouts }) => sum + prompt.tokenIds.length * rollouts.length, 0)
+  const training = ['rollout', 'verify', 'update'].reduce((sum, phase) => sum + clock.seconds(phase), 0)
+  const perToken = (phase: string) => (responseTokens === 0 ? 0 : (clock.seconds(phase) * 1000) / responseTokens)
+  return {
+    'timing_s/step': clock.total(),
+    ...Object.fromEntries(phases.map((phase) => [`timing_s/${phase}`, clock.seconds(phase)])),
+    ...Object.fromEntries(
+      ['rollout', 'verify', 'update'].map((phase) => [`timing_per_token_ms/${phase}`, perToken(phase)]),
+    ),
+    // As verl counts: prompt and response tokens of the step, each sequence on its own.
+    'perf/tokens_per_second': training === 0 ? 0 : (promptTokens + responseTokens) / training,
+    'perf/peak_memory_bytes': updates.at(-1)?.peakMemoryBytes ?? process.resourceUsage().maxRSS * 1024,
+  }
+}
+
+function prefixed(area: string, values: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${area}/${name}`, value]))
+}

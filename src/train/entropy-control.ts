@@ -1,0 +1,29 @@
+import type { RecipeConfig } from '../config/schema.ts'
+import {
+  AdaptiveEntropy,
+  type AdaptiveEntropyOptions,
+  adaptiveEntropyVariants,
+  ConstantEntropy,
+  type EntropyController,
+} from '../control/entropy-controller.ts'
+
+/** The controller that a config describes, and which estimate of the entropy it looks at. */
+export function entropyControl(entropy: RecipeConfig['entropy']): {
+  controller: EntropyController
+  estimator: 'full' | 'sampled'
+} {
+  if (entropy.controller === 'off') return { controller: new ConstantEntropy(0), estimator: 'full' }
+  if (entropy.controller === 'constant')
+    return { controller: new ConstantEntropy(entropy.coefficient), estimator: 'full' }
+  const variant: AdaptiveEntropyOptions = adaptiveEntropyVariants[entropy.variant]
+  const options: AdaptiveEntropyOptions = {
+    target: entropy.target,
+    delta: entropy.delta ?? variant.delta,
+    maximum: entropy.maximum === undefined ? variant.maximum : entropy.maximum,
+    gate: entropy.gate ?? variant.gate,
+    atTarget: entropy.atTarget ?? variant.atTarget,
+    timing: entropy.timing ?? variant.timing,
+    estimator: entropy.estimator ?? variant.estimator,
+  }
+  return { controller: new AdaptiveEntropy(options), estimator: options.estimator }
+}

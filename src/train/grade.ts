@@ -1,0 +1,53 @@
+import { groupAdvantages, isDegenerate } from '../advantage/group-advantage.ts'
+import type { RecipeConfig } from '../config/schema.ts'
+import { isTruncated, type Rollout, type RolloutGroup, type Sampled } from '../rollout/rollout.ts'
+import type { Verdict, Verifier } from '../verify/verifier.ts'
+
+/**
+ * Verifies every response and turns the rewards of each group into advantages (Skywork-OR1, eq 2.5).
+ * A group whose advantages are all zero is marked as rejected.
+ */
+export async function grade(
+  sampled: readonly Sampled[],
+  verifier: Pick<Verifier, 'verify'>,
+  config: Pick<RecipeConfig, 'truncation' | 'advantage'>,
+  signal?: AbortSignal,
+): Promise<RolloutGroup[]> {
+  const { truncation, advantage } = config
+  return Promise.all(
+    sampled.map(async (group) => {
+      const verdicts = await verifyGroup(group, verifier, truncation.reward, signal)
+      const rewards = verdicts.map(({ reward }) => reward)
+      const advantages = groupAdvantages(rewards, group.rollouts.map(isTruncated), {
+        mask: truncation.advantageMask,
+        divideByStd: advantage.divideByStd,
+      })
+      return { ...group, verdicts, rewards, advantages, rejected: isDegenerate(advantages) }
+    }),
+  )
+}
+
+/** One verdict a response, in their order. With `truncated` 'zero' a truncated response is not even looked at. */
+export async function verifyGroup(
+  { prompt, rollouts }: Sampled,
+  verifier: Pick<Verifier, 'verify'>,
+  truncated: 'zero' | 'graded',
+  signal?: AbortSignal,
+): Promise<Verdict[]> {
+  return Promise.all(
+    rollouts.map((rollout) => {
+      if (isTruncated(rollout) && truncated === 'zero') return { reward: 0, correct: false, reason: 'truncated' }
+      const sample = { response: rollout.text, answer: prompt.answer, prompt, truncated: isTruncated(rollout) }
+      return verifier.verify(sample, signal)
+    }),
+  )
+}
+
+/** The responses that count in the loss and in the entropy: with a mask on truncated ones, not those. */
+export function trainedRollouts(
+  groups: readonly RolloutGroup[],
+  { truncation }: Pick<RecipeConfig, 'truncation'>,
+): Rollout[] {
+  const masked = truncation.advantageMask !== 'none'
+  return groups.flatMap(({ rollouts }) => rollouts.filter((rollout) => !masked || !isTruncated(rollout)))
+}

@@ -1,0 +1,277 @@
+import {
+  optimizerPath,
+  prepareCheckpoint,
+  pruneCheckpoints,
+  type RunCheckpoint,
+  type TrainerState,
+} from '../checkpoint/run-checkpoint.ts'
+import { ConfigError } from '../config/config-error.ts'
+import { parseRecipe } from '../config/recipe.ts'
+import type { RecipeConfig, RecipeInput } from '../config/schema.ts'
+import type { EntropyController } from '../control/entropy-controller.ts'
+import type { Prompt } from '../data/prompt.ts'
+import { PromptStream } from '../data/prompt-stream.ts'
+import { type EvaluationResult, evaluationMetrics } from '../evaluate/evaluate.ts'
+import { Evaluator, type RunEvaluation } from '../evaluate/evaluator.ts'
+import { RunFolder } from '../metrics/run-folder.ts'
+import { estimateEntropy, type Metrics, stepMetrics, timingMetrics } from '../metrics/step-metrics.ts'
+import { Stopwatch } from '../metrics/stopwatch.ts'
+import type { Policy, StepStats } from '../policy/policy.ts'
+import { LocalEngine } from '../rollout/local-engine.ts'
+import type { RolloutGroup } from '../rollout/rollout.ts'
+import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import type { Verifier } from '../verify/verifier.ts'
+import { entropyControl } from './entropy-control.ts'
+import { grade, trainedRollouts } from './grade.ts'
+import { learningRateAt } from './learning-rate.ts'
+import { updatePolicy } from './update.ts'
+
+/** What a step was: its metrics and every response. */
+export interface StepReport {
+  step: number
+  metrics: Metrics
+  groups: RolloutGroup[]
+  /** Empty where the step was not evaluated. */
+  evaluations: EvaluationResult[]
+}
+
+/** Where a run stands, for a progress line. */
+export interface TrainerProgress {
+  /** The step under way; 0 before the first. */
+  step: number
+  phase: 'rollout' | 'verify' | 'update' | 'evaluate' | 'checkpoint'
+  /** Tokens sampled so far, in `rollout` and `evaluate`. */
+  tokens?: number
+}
+
+export interface TrainerOptions {
+  policy: Policy
+  tokenizer: Pick<Tokenizer, 'decode' | 'stopTokenIds'>
+  prompts: readonly Prompt[]
+  verifier: Pick<Verifier, 'verify'>
+  /** Any key of the recipe; the others have their defaults. */
+  config?: RecipeInput
+  /** What the k3 term holds the policy to, needed where klCoefficient > 0. It is never trained. */
+  referencePolicy?: Pick<Policy, 'score'>
+  /** Held-out problems, evaluated before the first step, after the last, and every `every` steps between. */
+  evaluation?: RunEvaluation
+  /** The run folder; without it nothing is written. */
+  output?: string
+  /** What config.yaml and summary.json say; default the recipe. */
+  settings?: object
+  onStep?: (report: StepReport) => void
+  onProgress?: (progress: TrainerProgress) => void
+}
+
+/** The outcome of `run`. Seconds and steps include those before a resume. */
+export interface RunResult {
+  steps: number
+  seconds: number
+  /** The signal ended the run before its last step. */
+  interrupted: boolean
+  /** avg@k on the held-out problems, in [0, 1]; null without an evaluation. */
+  accuracyBefore: number | null
+  accuracyAfter: number | null
+}
+
+/**
+ * Trains a policy by GRPO with adaptive entropy control (Skywork-OR1, eq 2.5, 3.1 and 3.2).
+ *
+ * @example
+ *     const trainer = new Trainer({ policy, tokenizer, prompts, verifier, config: { steps: 60, learningRate: 5e-6 } })
+ *     await trainer.run()
+ */
+export class Trainer {
+  readonly config: RecipeConfig
+  readonly folder: RunFolder | undefined
+  readonly #options: TrainerOptions
+  readonly #engine: LocalEngine
+  readonly #stream: PromptStream
+  readonly #controller: EntropyController
+  readonly #estimator: 'full' | 'sampled'
+  readonly #evaluator: Evaluator | undefined
+  #step = 0
+  #savedStep = 0
+  #seconds = 0
+
+  /** @throws ConfigError where the config is wrong, there are no prompts, or a reference policy is missing */
+  constructor(options: TrainerOptions) {
+    this.config = parseRecipe(options.config ?? {})
+    if (options.prompts.length === 0) throw new ConfigError("'prompts': expected at least one prompt; got none")
+    if (this.config.klCoefficient > 0 && !options.referencePolicy)
+      throw new ConfigError("'referencePolicy': expected a policy, as klCoefficient is above 0; it is missing")
+    this.#options = options
+    this.folder = options.output === undefined ? undefined : new RunFolder(options.output)
+    this.#engine = new LocalEngine(options.policy, options.tokenizer)
+    this.#stream = new PromptStream(options.prompts, { seed: this.config.seed })
+    const { controller, estimator } = entropyControl(this.config.entropy)
+    this.#controller = controller
+    this.#estimator = estimator
+    if (options.evaluation)
+      this.#evaluator = new Evaluator(this.#engine, options.verifier, options.evaluation, this.folder)
+  }
+
+  /** Steps completed so far. */
+  get step(): number {
+    return this.#step
+  }
+
+  /**
+   * Trains until `config.steps` are done. Where the signal aborts, the step that was under way is given up, the last
+   * completed one is saved, and the result says so.
+   */
+  async run(signal?: AbortSignal): Promise<RunResult> {
+    await this.folder?.writeConfig(this.#options.settings ?? this.config)
+    try {
+      if (this.#step === 0) await this.#evaluate(0, signal)
+      while (this.#step < this.config.steps) await this.trainStep(signal)
+      await this.#evaluate(this.#step, signal)
+    } catch (error) {
+      if (!signal?.aborted) throw error
+    }
+    if (this.#step > this.#savedStep) await (await this.#prepareCheckpoint())?.commit()
+    return {
+      steps: this.#step,
+      seconds: this.#seconds,
+      interrupted: this.#step < this.config.steps,
+      accuracyBefore: this.#evaluator?.accuracyAt(0) ?? null,
+      accuracyAfter: this.#evaluator?.accuracyAt(this.config.steps) ?? null,
+    }
+  }
+
+  /** One training step: rollouts, their grades, and the updates that follow from them. */
+  async trainStep(signal?: AbortSignal): Promise<StepReport> {
+    signal?.throwIfAborted()
+    const { config } = this
+    const step = this.#step + 1
+    const clock = new Stopwatch()
+    const streamBefore = this.#stream.state()
+    try {
+      const prompts = this.#stream.next(config.promptsPerStep)
+      const sampled = await clock.time('rollout', () => this.#rollout(prompts, step, signal))
+      const groups = await clock.time('verify', () => grade(sampled, this.#options.verifier, config, signal))
+      const kept = groups.filter((group) => !group.rejected)
+      const entropy = estimateEntropy(trainedRollouts(kept.length > 0 ? kept : groups, config))
+      const observed = entropy[this.#estimator]
+      const coefficient = this.#controller.coefficient
+      const appliedCoefficient = kept.length > 0 ? this.#controller.applied(observed) : 0
+      const learningRate = learningRateAt(step, config)
+      const updates = await clock.time('update', () =>
+        this.#update(kept, { learningRate, entropyCoefficient: appliedCoefficient }, signal),
+      )
+      if (kept.length > 0) this.#controller.observe(observed)
+      this.#step = step
+      const metrics = stepMetrics({ step, groups, updates, entropy, coefficient, appliedCoefficient, learningRate })
+      return await this.#record(metrics, groups, updates, clock, signal)
+    } catch (error) {
+      if (this.#step < step) this.#stream.restore(streamBefore)
+      throw error
+    }
+  }
+
+  /**
+   * Goes on from a checkpoint of `output`, whose weights the policy was loaded from; what the run wrote past it is
+   * dropped. Without a checkpoint the run starts again from its beginning.
+   */
+  async resume(checkpoint: RunCheckpoint | undefined): Promise<void> {
+    if (checkpoint) {
+      const { state, path } = checkpoint
+      const promptCount = this.#options.prompts.length
+      if (state.promptCount !== promptCount)
+        throw new ConfigError(
+          `'data.train': ${promptCount} prompts, but the run that is resumed had ${state.promptCount}; give the same data`,
+        )
+      await this.#options.policy.loadOptimizer(optimizerPath(path))
+      this.#controller.restore(state.controller)
+      this.#stream.restore(state.stream)
+      this.#step = state.step
+      this.#savedStep = state.step
+      this.#seconds = state.seconds
+    }
+    await this.folder?.truncateAfter(this.#step)
+    await this.#evaluator?.resume()
+  }
+
+  #rollout(prompts: readonly Prompt[], step: number, signal: AbortSignal | undefined) {
+    const { seed, groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize } = this.config
+    const sampling = { samples: groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize }
+    const onProgress = ({ tokens }: { tokens: number }) =>
+      this.#options.onProgress?.({ step, phase: 'rollout', tokens })
+    return this.#engine.rollout(prompts, sampling, { seeds: [seed, step], signal, onProgress })
+  }
+
+  #update(
+    kept: readonly RolloutGroup[],
+    rates: { learningRate: number; entropyCoefficient: number },
+    signal: AbortSignal | undefined,
+  ): Promise<StepStats[]> {
+    const { policy, referencePolicy, onProgress } = this.#options
+    onProgress?.({ step: this.#step + 1, phase: 'update' })
+    return updatePolicy(policy, kept, { config: this.config, ...rates, referencePolicy, signal })
+  }
+
+  async #evaluate(step: number, signal: AbortSignal | undefined): Promise<EvaluationResult[]> {
+    if (!this.#evaluator?.isDue(step, this.config.steps)) return []
+    return this.#evaluator.run(step, signal, ({ tokens }) =>
+      this.#options.onProgress?.({ step, phase: 'evaluate', tokens }),
+    )
+  }
+
+  /** Evaluation, records and checkpoint of a step whose updates are done: an abort no longer undoes it. */
+  async #record(
+    metrics: Metrics,
+    groups: RolloutGroup[],
+    updates: StepStats[],
+    clock: Stopwatch,
+    signal: AbortSignal | undefined,
+  ): Promise<StepReport> {
+    const { config, folder } = this
+    const step = this.#step
+    const evaluations = await clock
+      .time('evaluate', () => this.#evaluate(step, signal))
+      .catch((error) => {
+        if (signal?.aborted) return []
+        throw error
+      })
+    this.#seconds += clock.total()
+    const due = step === config.steps || (config.checkpointEvery > 0 && step % config.checkpointEvery === 0)
+    const checkpoint = due ? await clock.time('checkpoint', () => this.#prepareCheckpoint()) : undefined
+
+    const line: Metrics = Object.assign(
+      metrics,
+      ...evaluations.map(evaluationMetrics),
+      timingMetrics(clock, groups, updates),
+    )
+    // The line is durable before the checkpoint exists, so that a run resumed from it has every line up to it.
+    await folder?.writeRollouts(step, groups)
+    await folder?.metrics.append(line)
+    await checkpoint?.commit()
+    const report = { step, metrics: line, groups, evaluations }
+    this.#options.onStep?.(report)
+    return report
+  }
+
+  async #prepareCheckpoint(): Promise<{ commit(): Promise<void> } | undefined> {
+    const { folder } = this
+    if (!folder) return undefined
+    const step = this.#step
+    this.#options.onProgress?.({ step, phase: 'checkpoint' })
+    const state: TrainerState = {
+      version: 1,
+      step,
+      seed: this.config.seed,
+      controller: this.#controller.state(),
+      stream: this.#stream.state(),
+      promptCount: this.#options.prompts.length,
+      seconds: this.#seconds,
+    }
+    const prepared = await prepareCheckpoint(folder.checkpoints, this.#options.policy, state)
+    return {
+      commit: async () => {
+        await prepared.commit()
+        this.#savedStep = step
+        await pruneCheckpoints(folder.checkpoints, this.config.keepCheckpoints)
+      },
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import { isTruncated, type RolloutGroup } from '../rollout/rollout.ts'
+
+/**
+ * The tokens of one update: S sequences on one axis of N tokens, packed, never padded. Sequences of one
+ * group stand next to each other, so that their prompt is computed once. R response tokens in all.
+ */
+export interface TrainingBatch {
+  /** [N] */
+  tokenIds: Int32Array
+  /** [S + 1] sequence `s` is `tokenIds[offsets[s] .. offsets[s + 1])` */
+  offsets: Int32Array
+  /** [S] */
+  promptLengths: Int32Array
+  /** [S] one a sequence, the same for each of its tokens */
+  advantages: Float32Array
+  /** [R] log-probs when the tokens were drawn */
+  sampledLogprobs: Float32Array
+}
+
+/** A prompt and one response to it. */
+export interface TrainingSequence {
+  promptTokenIds: Int32Array
+  completionTokenIds: Int32Array
+  /** [completionTokenIds.length] */
+  sampledLogprobs: Float32Array
+  advantage: number
+}
+
+/** The sequences of a group that count in the loss: with a mask on truncated responses, not those. */
+export function trainedSequences(group: RolloutGroup, mask: 'none' | 'before' | 'after'): TrainingSequence[] {
+  return group.rollouts.flatMap((rollout, index) => {
+    if (rollout.completionTokenIds.length === 0 || (mask !== 'none' && isTruncated(rollout))) return []
+    return {
+      promptTokenIds: group.prompt.tokenIds,
+      completionTokenIds: rollout.completionTokenIds,
+      sampledLogprobs: rollout.sampledLogprobs,
+      advantage: group.advantages[index]!,
+    }
+  })
+}
+
+/** Packs sequences, in their order. */
+export function packBatch(sequences: readonly TrainingSequence[]): TrainingBatch {
+  const sum = (length: (sequence: TrainingSequence) => number) =>
+    sequences.reduce((total, sequence) => total + length(sequence), 0)
+  const responseTokens = sum(({ completionTokenIds }) => completionTokenIds.length)
+  const promptTokens = sum(({ promptTokenIds }) => promptTokenIds.length)
+  const batch: TrainingBatch = {
+    tokenIds: new Int32Array(promptTokens + responseTokens),
+    offsets: new Int32Array(sequences.length + 1),
+    promptLengths: new Int32Array(sequences.length),
+    advantages: new Float32Array(sequences.length),
+    sampledLogprobs: new Float32Array(responseTokens),
+  }
+  let at = 0
+  let response = 0
+  for (const [index, sequence] of sequences.entries()) {
+    batch.tokenIds.set(sequence.promptTokenIds, at)
+    batch.tokenIds.set(sequence.completionTokenIds, at + sequence.promptTokenIds.length)
+    batch.sampledLogprobs.set(sequence.sampledLogprobs, response)
+    at += sequence.promptTokenIds.length + sequence.completionTokenIds.length
+    response += sequence.completionTokenIds.length
+    batch.offsets[index + 1] = at
+    batch.promptLengths[index] = sequence.promptTokenIds.length
+    batch.advantages[index] = sequence.advantage
+  }
+  return batch
+}
+
+/** One batch for each update of `promptsPerUpdate` groups; the last holds what is left. */
+export function updateBatches(
+  kept: readonly RolloutGroup[],
+  promptsPerUpdate: number,
+  mask: 'none' | 'before' | 'after',
+): TrainingBatch[] {
+  const batches: TrainingBatch[] = []
+  for (let start = 0; start < kept.length; start += promptsPerUpdate) {
+    const groups = kept.slice(start, start + promptsPerUpdate)
+    batches.push(packBatch(groups.flatMap((group) => trainedSequences(group, mask))))
+  }
+  return batches
+}
