@@ -17,7 +17,10 @@ const MEMORY_PER_JOB = 1.5e9
 /** Builds build/Release/magic_grpo.node where anything it depends on has changed. */
 export async function buildNative(libtorch: Libtorch): Promise<void> {
   const sources = filesOf(root, ['native', 'CMakeLists.txt'])
+  // a prebuilt addon finds libtorch by its preloader, wherever that is
+  const portable = process.env.MAGIC_GRPO_PORTABLE === '1'
   const stamp = digest(root, sources, {
+    portable,
     libtorch: libtorch.root,
     version: libtorch.version,
     platform: process.platform,
@@ -34,7 +37,7 @@ export async function buildNative(libtorch: Libtorch): Promise<void> {
   await stage(
     `native addon: compiling against libtorch ${libtorch.version} with ${jobs} job${jobs > 1 ? 's' : ''}`,
     () => {
-      const settings = [`--CDLIBTORCH=${libtorch.root}`]
+      const settings = [`--CDLIBTORCH=${libtorch.root}`, `--CDPORTABLE=${portable ? 'ON' : 'OFF'}`]
       if (onPath('ccache')) settings.push('--CDCMAKE_CXX_COMPILER_LAUNCHER=ccache')
       // `build` alone would keep the settings of the first configuration
       cmakeJs(['configure', ...settings])
@@ -42,7 +45,7 @@ export async function buildNative(libtorch: Libtorch): Promise<void> {
       mkdirSync(dirname(target), { recursive: true })
       place(join(root, 'build/cmake/Release/magic_grpo.node'), target)
       place(join(root, 'build/cmake/Release/magic_grpo_preload.so'), join(root, 'build/Release/magic_grpo_preload.so'))
-      const built = { libtorch: libtorch.root, version: libtorch.version }
+      const built = { libtorch: portable ? '' : libtorch.root, version: libtorch.version }
       writeStamp(join(root, 'build/Release/magic_grpo.json'), `${JSON.stringify(built)}\n`)
     },
   )

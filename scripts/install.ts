@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { LIBTORCH_VERSION, type Libtorch, locateLibtorch } from '../src/native/libtorch.ts'
+import { LIBTORCH_VERSION, type Libtorch, locateLibtorch, releaseOf } from '../src/native/libtorch.ts'
 import { fetchLibtorch } from '../src/native/libtorch-fetch.ts'
 import { buildNative } from './build-native.ts'
 import { byteProgress, note, orFail, stage } from './progress.ts'
@@ -14,10 +14,17 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 /** Everything between `npm ci` and a package that runs. Each stage finds out by itself whether it has anything to do. */
 await orFail(async () => {
   const libtorch = await findLibtorch()
-  if (existsSync(join(root, 'prebuilds', `${process.platform}-${process.arch}`))) note('native addon: prebuilt')
+  if (prebuiltFor(libtorch)) note('native addon: prebuilt')
   else await buildNative(libtorch)
   await buildTypeScript()
 })
+
+/** There is a prebuilt addon for this machine and this libtorch, and nobody asked for a build (npm rebuild --build-from-source). */
+function prebuiltFor(libtorch: Libtorch): boolean {
+  const text = readStamp(join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'magic_grpo.json'))
+  if (text === undefined || process.env.npm_config_build_from_source) return false
+  return releaseOf((JSON.parse(text) as { version: string }).version) === releaseOf(libtorch.version)
+}
 
 async function findLibtorch(): Promise<Libtorch> {
   const found = locateLibtorch()

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { download } from './download.ts'
+import { NativeError } from './errors.ts'
 import {
   cachedLibtorch,
   cacheFolder,
@@ -10,7 +11,6 @@ import {
   inspectLibtorch,
   LIBTORCH_VERSION,
   type Libtorch,
-  LibtorchError,
   libtorchSolutions,
   onPath,
   releaseOf,
@@ -42,7 +42,7 @@ export interface FetchOptions {
  * Brings libtorch {@link LIBTORCH_VERSION} for the CPU (190 MB) into the cache folder: the PyTorch wheel, by pip, or
  * without pip from the same index with its checksum. Safe to run twice at once: one process fetches, and the folder gets its name when whole.
  *
- * @throws LibtorchError LIBTORCH_MISSING with every reason and what to do, where neither way works
+ * @throws NativeError LIBTORCH_MISSING with every reason and what to do, where neither way works
  */
 export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorch> {
   const { env = process.env, report = { note: () => {}, bytes: () => {} } } = options
@@ -64,8 +64,7 @@ export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorc
         await rm(temporary, { recursive: true, force: true })
       }
       const fetched = inspectLibtorch(target, 'cache')
-      if ('missing' in fetched)
-        throw new LibtorchError('LIBTORCH_MISSING', `the wheel is incomplete: ${fetched.missing}`)
+      if ('missing' in fetched) throw new NativeError('LIBTORCH_MISSING', `the wheel is incomplete: ${fetched.missing}`)
       return fetched
     },
     () => report.note('another process is fetching libtorch; waiting for it'),
@@ -95,7 +94,7 @@ async function fetchWheel(
       options.report.note(reasons.at(-1)!)
     }
   }
-  throw new LibtorchError(
+  throw new NativeError(
     'LIBTORCH_MISSING',
     `libtorch ${LIBTORCH_VERSION} could not be fetched:\n${reasons.map((reason) => `  - ${reason}\n`).join('')}${libtorchSolutions()}`,
   )

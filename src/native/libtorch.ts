@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
+import { NativeError } from './errors.ts'
 
 /** The libtorch that this package is built for, tested with, and fetches. */
 export const LIBTORCH_VERSION = '2.13.0'
@@ -25,16 +26,6 @@ export interface Libtorch {
 }
 
 export type Environment = Record<string, string | undefined>
-
-/** Thrown where libtorch is asked for in a way that cannot be met; `code` as NativeError names it. */
-export class LibtorchError extends Error {
-  readonly code: 'LIBTORCH_MISSING' | 'LIBTORCH_VERSION'
-  constructor(code: 'LIBTORCH_MISSING' | 'LIBTORCH_VERSION', message: string) {
-    super(message)
-    this.name = 'LibtorchError'
-    this.code = code
-  }
-}
 
 /** What a person can do who has no libtorch: for the end of an error message. */
 export function libtorchSolutions(env: Environment = process.env): string {
@@ -109,10 +100,10 @@ export function locateLibtorch(env: Environment = process.env, cwd: string = pro
     const python = ['python3', 'python'].map((name) => onPath(name, env)).find((path) => path !== undefined)
     const help = 'Install torch for the python3 on PATH, or unset LIBTORCH_USE_PYTORCH.'
     if (!python)
-      throw new LibtorchError('LIBTORCH_MISSING', `LIBTORCH_USE_PYTORCH is set, but PATH holds no python3. ${help}`)
+      throw new NativeError('LIBTORCH_MISSING', `LIBTORCH_USE_PYTORCH is set, but PATH holds no python3. ${help}`)
     const root = torchOfPython(python, env)
     if (!root)
-      throw new LibtorchError('LIBTORCH_MISSING', `LIBTORCH_USE_PYTORCH is set, but ${python} has no torch. ${help}`)
+      throw new NativeError('LIBTORCH_MISSING', `LIBTORCH_USE_PYTORCH is set, but ${python} has no torch. ${help}`)
     return explicit(root, 'LIBTORCH_USE_PYTORCH', help)
   }
   const cached = inspectLibtorch(cachedLibtorch(env), 'cache')
@@ -137,10 +128,10 @@ export function onPath(name: string, env: Environment = process.env): string | u
 function explicit(root: string, foundBy: LibtorchSource, help: string): Libtorch {
   const found = inspectLibtorch(root, foundBy)
   if ('missing' in found)
-    throw new LibtorchError('LIBTORCH_MISSING', `${foundBy} names no libtorch: ${found.missing}. ${help}`)
+    throw new NativeError('LIBTORCH_MISSING', `${foundBy} names no libtorch: ${found.missing}. ${help}`)
   const [major, minor] = found.version.split('.').map((part) => Number.parseInt(part, 10))
   if (major !== 2 || !(minor! >= OLDEST_MINOR && minor! <= NEWEST_MINOR)) {
-    throw new LibtorchError(
+    throw new NativeError(
       'LIBTORCH_VERSION',
       `${foundBy} names libtorch ${found.version} at ${found.root}, but 2.${OLDEST_MINOR} to 2.${NEWEST_MINOR} is needed ` +
         `(${LIBTORCH_VERSION} is what is tested). ${help}`,
