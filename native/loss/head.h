@@ -25,6 +25,8 @@ struct HeadTokens {
 struct HeadSums {
   double loss = 0, policy_loss = 0, entropy = 0, logprob = 0, kl = 0, approx_kl = 0;
   double clipped_low = 0, clipped_high = 0;
+
+  HeadSums& operator+=(const HeadSums& other);
 };
 
 // Log-probs and entropies [N] of the targets at the temperature; no gradient.

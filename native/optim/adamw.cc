@@ -41,7 +41,7 @@ void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale
   std::vector<at::Tensor> masters, gradients, steps;
   step_count_ += 1;
   const at::TensorOptions float_options = at::TensorOptions().dtype(at::kFloat).device(weights.device);
-  // The fused kernel takes the count before the update as a tensor a parameter and advances it itself.
+  // The fused kernel wants the count, this update included, as one tensor a parameter.
   for (Parameter* parameter : weights.parameters()) {
     masters.push_back(parameter->master);
     gradients.push_back(parameter->gradient);
@@ -50,9 +50,9 @@ void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale
   // The kernel divides the gradient by grad_scale (made for loss scaling): the clip costs no pass of its own.
   std::optional<at::Tensor> grad_scale;
   if (scale != 1.0) grad_scale = at::full({}, 1.0 / scale, float_options);
-  at::_fused_adamw_(masters, gradients, first_, second_, {}, steps, options.learning_rate, options.beta1,
-                    options.beta2, options.weight_decay, options.epsilon, /*amsgrad=*/false, /*maximize=*/false,
-                    grad_scale, std::nullopt);
+  at::_fused_adamw_(masters, gradients, first_, second_, {}, steps, options.learning_rate, options.beta1, options.beta2,
+                    options.weight_decay, options.epsilon, /*amsgrad=*/false, /*maximize=*/false, grad_scale,
+                    std::nullopt);
   weights.refresh_values();
 }
 

@@ -18,7 +18,8 @@ namespace magic {
 class Policy {
  public:
   // device: "cpu", "cuda", "cuda:1"; dtype: "float32", "bfloat16".
-  static std::unique_ptr<Policy> create(const Shape& shape, const std::string& device, const std::string& dtype, uint64_t seed);
+  static std::unique_ptr<Policy> create(const Shape& shape, const std::string& device, const std::string& dtype,
+                                        uint64_t seed);
   static std::unique_ptr<Policy> load(const Shape& shape, const SafetensorsReader& reader, const std::string& device,
                                       const std::string& dtype);
 
@@ -26,8 +27,8 @@ class Policy {
   Weights& weights() { return weights_; }
   AdamW& optimizer() { return optimizer_; }
 
-  at::Tensor parameter(const std::string& name);  // float32 CPU copy of the master
-  at::Tensor gradient(const std::string& name);   // float32 CPU copy
+  at::Tensor parameter(const std::string& name);             // float32 CPU copy of the master
+  at::Tensor gradient(const std::string& name);              // float32 CPU copy
   at::Tensor logits(const std::vector<int32_t>& token_ids);  // [V] float32 CPU, last position
 
   void save_parameters(const std::string& path, const std::vector<std::string>& names);
@@ -35,6 +36,8 @@ class Policy {
   void load_optimizer(const SafetensorsReader& reader);
 
  private:
+  NamedSlice find(const std::string& name);
+
   Policy(const Shape& shape, Weights weights) : shape_(shape), weights_(std::move(weights)) {}
   Shape shape_;
   Weights weights_;

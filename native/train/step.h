@@ -10,10 +10,11 @@ namespace magic {
 Scores score(Policy& policy, const Batch& batch, const ScoreOptions& options, const Cancel& cancel);
 
 // Zeroes the gradients, then accumulates those of the loss (method.md section 2) over micro-batches.
-StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const LossOptions& options, const Cancel& cancel);
+StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const LossOptions& options,
+                            const Cancel& cancel);
 
 // compute_gradients, then AdamW; skipped and reported when the loss or the gradient norm is not finite.
-StepStats train_step(Policy& policy, const TrainingBatch& batch, const LossOptions& loss, const OptimizerOptions& optimizer,
-                     const Cancel& cancel);
+StepStats train_step(Policy& policy, const TrainingBatch& batch, const LossOptions& loss,
+                     const OptimizerOptions& optimizer, const Cancel& cancel);
 
 }  // namespace magic

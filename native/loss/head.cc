@@ -1,0 +1,159 @@
+#include "loss/head.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/stack.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "loss/row.h"
+#include "loss/surrogate.h"
+#include "policy/linear.h"
+
+namespace magic {
+
+namespace {
+
+// A chunk of logits stays within this many bytes. Larger chunks read and write the weight gradient less often.
+constexpr int64_t kChunkBytesCpu = 96 << 20, kChunkBytesCuda = 1024 << 20;
+
+int64_t chunk_rows(const at::Tensor& weight) {
+  const int64_t bytes = weight.is_cuda() ? kChunkBytesCuda : kChunkBytesCpu;
+  return std::max<int64_t>(16, bytes / (weight.size(0) * static_cast<int64_t>(sizeof(float))));
+}
+
+// Float32 logits of some hidden rows, with what each row's log-prob and entropy need. On the CPU one pass over a row;
+// elsewhere the same by tensor operations.
+class LogitsChunk {
+ public:
+  LogitsChunk(int64_t rows, const at::Tensor& weight, double temperature)
+      : weight_(weight),
+        scale_(static_cast<float>(1.0 / temperature)),
+        buffer_(at::empty({rows, weight.size(0)}, weight.options().dtype(at::kFloat))) {}
+
+  // Fills the chunk; log-probs and entropies of the targets, host memory.
+  void forward(const at::Tensor& hidden, const int32_t* targets, float* logprobs, float* entropy) {
+    logits_ = buffer_.narrow(0, 0, hidden.size(0));
+    if (hidden.scalar_type() == at::kFloat) {
+      at::mm_out(logits_, hidden, weight_.t());
+    } else {
+      logits_.copy_(at::mm(hidden, weight_.t()));
+    }
+    if (logits_.is_cpu()) {
+      forward_rows(targets, logprobs, entropy);
+    } else {
+      forward_tensors(targets, logprobs, entropy);
+    }
+  }
+
+  // After forward: d loss / d logits in place of the logits, in the type of the GEMMs that follow.
+  at::Tensor backward(const int32_t* targets, const std::vector<TokenGradient>& gradients, at::ScalarType type) {
+    if (logits_.is_cpu()) {
+      backward_rows(targets, gradients);
+    } else {
+      backward_tensors(targets, gradients);
+    }
+    return logits_.to(type);
+  }
+
+ private:
+  void forward_rows(const int32_t* targets, float* logprobs, float* entropy) {
+    const int64_t vocab = logits_.size(1);
+    const float* data = logits_.const_data_ptr<float>();
+    statistics_.resize(logits_.size(0));
+    at::parallel_for(0, logits_.size(0), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        const float* row = data + i * vocab;
+        statistics_[i] = row_statistics(row, vocab, scale_);
+        logprobs[i] = static_cast<float>(static_cast<double>(row[targets[i]] * scale_) - statistics_[i].log_sum);
+        entropy[i] = static_cast<float>(statistics_[i].entropy);
+      }
+    });
+  }
+
+  void backward_rows(const int32_t* targets, const std::vector<TokenGradient>& gradients) {
+    const int64_t vocab = logits_.size(1);
+    float* data = logits_.mutable_data_ptr<float>();
+    at::parallel_for(0, logits_.size(0), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        row_gradient(data + i * vocab, vocab, scale_, statistics_[i], targets[i], gradients[i].logprob,
+                     gradients[i].entropy);
+      }
+    });
+  }
+
+  void forward_tensors(const int32_t* targets, float* logprobs, float* entropy) {
+    const int64_t rows = logits_.size(0);
+    index_ = at::from_blob(const_cast<int32_t*>(targets), {rows, 1}, at::kInt).to(logits_.device(), at::kLong);
+    log_p_ = at::log_softmax(logits_.mul_(scale_), 1);
+    entropy_ = -(log_p_.exp() * log_p_).sum(1, true);
+    const at::Tensor host = at::stack({log_p_.gather(1, index_), entropy_}).view({2, rows}).to(at::kCPU);
+    std::copy_n(host.const_data_ptr<float>(), rows, logprobs);
+    std::copy_n(host.const_data_ptr<float>() + rows, rows, entropy);
+  }
+
+  void backward_tensors(const int32_t*, const std::vector<TokenGradient>& gradients) {
+    const int64_t rows = logits_.size(0);
+    at::Tensor host = at::empty({2, rows, 1}, at::kFloat);
+    float* data = host.mutable_data_ptr<float>();
+    for (int64_t i = 0; i < rows; i++) {
+      data[i] = gradients[i].logprob * scale_;
+      data[rows + i] = gradients[i].entropy * scale_;
+    }
+    const at::Tensor device = host.to(logits_.device());
+    const at::Tensor g_logprob = device.select(0, 0), g_entropy = device.select(0, 1);
+    at::exp_out(logits_, log_p_);
+    logits_.mul_(log_p_.add_(entropy_).mul_(g_entropy).add_(g_logprob).neg_());
+    logits_.scatter_add_(1, index_, g_logprob);
+    log_p_.reset();
+  }
+
+  at::Tensor weight_;
+  float scale_;
+  at::Tensor buffer_, logits_;
+  std::vector<RowStatistics> statistics_;
+  at::Tensor index_, log_p_, entropy_;
+};
+
+}  // namespace
+
+void head_score(const at::Tensor& hidden, const at::Tensor& weight, const int32_t* targets, double temperature,
+                float* logprobs, float* entropy) {
+  const int64_t count = hidden.size(0), step = std::min(chunk_rows(weight), count);
+  if (count == 0) return;
+  LogitsChunk chunk(step, weight, temperature);
+  for (int64_t start = 0; start < count; start += step) {
+    const int64_t rows = std::min(step, count - start);
+    chunk.forward(hidden.narrow(0, start, rows), targets + start, logprobs + start, entropy + start);
+  }
+}
+
+HeadSums head_backward(const at::Tensor& hidden, const at::Tensor& weight, const HeadTokens& tokens,
+                       const LossOptions& options, at::Tensor& hidden_gradient, at::Tensor& weight_gradient,
+                       float* logprobs, float* entropy) {
+  HeadSums sums;
+  const int64_t step = std::min(chunk_rows(weight), tokens.count);
+  if (tokens.count == 0) return sums;
+  LogitsChunk chunk(step, weight, options.temperature);
+  std::vector<TokenGradient> gradients(step);
+  for (int64_t start = 0; start < tokens.count; start += step) {
+    const int64_t rows = std::min(step, tokens.count - start);
+    const at::Tensor part = hidden.narrow(0, start, rows);
+    chunk.forward(part, tokens.targets + start, logprobs + start, entropy + start);
+    for (int64_t i = 0; i < rows; i++) {
+      gradients[i] = surrogate(tokens, start + i, logprobs[start + i], entropy[start + i], options, sums);
+    }
+    const at::Tensor d_logits = chunk.backward(tokens.targets + start, gradients, hidden.scalar_type());
+    at::Tensor d_part = hidden_gradient.narrow(0, start, rows);
+    at::mm_out(d_part, d_logits, weight);
+    accumulate_product(weight_gradient, d_logits, part);
+  }
+  return sums;
+}
+
+}  // namespace magic

@@ -1,0 +1,27 @@
+#pragma once
+// One row of logits [V], float32 on the CPU: the statistics that a log-prob, an entropy and their gradients need.
+// Compiled for AVX-512, AVX2 and the baseline, chosen when the addon loads.
+
+#include <cstdint>
+
+namespace magic {
+
+// Of z = logit * scale, scale = 1 / temperature.
+struct RowStatistics {
+  float largest;   // max z
+  double sum;      // S = sum exp(z - max)
+  double entropy;  // H = log S - sum exp(z - max) (z - max) / S, nats
+  double log_sum;  // max + log S
+};
+
+RowStatistics row_statistics(const float* logits, int64_t vocab, float scale);
+
+// In place, logits to d loss / d logits:
+//   scale * [g_logprob (1[v = target] - p) - g_entropy p (log p + H)]
+void row_gradient(float* logits, int64_t vocab, float scale, const RowStatistics& statistics, int64_t target,
+                  float g_logprob, float g_entropy);
+
+// The token at which the running sum of exp(z - max) passes u * S, u in [0, 1).
+int64_t row_sample(const float* logits, int64_t vocab, float scale, const RowStatistics& statistics, double u);
+
+}  // namespace magic

@@ -1,0 +1,19 @@
+#pragma once
+// y = x W^T + b, and its gradients accumulated in float32.
+
+#include <ATen/core/Tensor.h>
+
+#include "policy/weights.h"
+
+namespace magic {
+
+// x [T, in], weight [out, in], bias [out] or undefined, to [T, out].
+at::Tensor linear(const at::Tensor& x, const Parameter& weight, const Parameter& bias);
+
+// d x [T, in]; adds to the gradients of weight and bias.
+at::Tensor linear_backward(const at::Tensor& x, Parameter& weight, Parameter& bias, const at::Tensor& d_y);
+
+// gradient += d_y^T x, in float32.
+void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x);
+
+}  // namespace magic

@@ -1,0 +1,14 @@
+#pragma once
+// SwiGLU (Shazeer, 2020): silu(gate) * up.
+
+#include <ATen/core/Tensor.h>
+
+namespace magic {
+
+// gate_up [T, 2 I] to [T, I].
+at::Tensor swiglu(const at::Tensor& gate_up);
+
+// d y [T, I] to d gate_up [T, 2 I].
+at::Tensor swiglu_backward(const at::Tensor& gate_up, const at::Tensor& d_y);
+
+}  // namespace magic

@@ -1,0 +1,15 @@
+#pragma once
+// RMS normalisation (Zhang and Sennrich, 2019) over the last axis, in float32 whatever the type of x.
+
+#include <ATen/core/Tensor.h>
+
+namespace magic {
+
+// x [..., D] * rsqrt(mean(x^2) + epsilon), cast, times weight [D].
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
+
+// d y [..., D] to d x; adds to d_weight [D] (float32). Nothing is saved by the forward: x is enough.
+at::Tensor rms_norm_backward(const at::Tensor& x, const at::Tensor& weight, double epsilon, const at::Tensor& d_y,
+                             at::Tensor& d_weight);
+
+}  // namespace magic

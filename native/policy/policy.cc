@@ -1,0 +1,159 @@
+#include "policy/policy.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
+#include <ATen/Generator.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/mm.h>
+
+#include "policy/decoder.h"
+#include "runtime/error.h"
+
+namespace magic {
+
+namespace {
+
+at::Device parse_device(const std::string& device) {
+  if (device == "cpu") return at::kCPU;
+  const bool cuda = device == "cuda" || device.rfind("cuda:", 0) == 0;
+  if (!cuda) throw Error("INVALID_ARGUMENT", "device is \"" + device + "\": use cpu, cuda or cuda:N");
+  if (!at::hasCUDA()) {
+    throw Error("UNSUPPORTED", "device is \"" + device +
+                                   "\", but this libtorch sees no CUDA device: use device cpu, or a CUDA build of "
+                                   "libtorch (magic-grpo doctor shows which one is loaded)");
+  }
+  const size_t count = at::getNumGPUs(), index = device == "cuda" ? 0 : std::stoul(device.substr(5));
+  if (index >= count) {
+    throw Error("INVALID_ARGUMENT", "device is \"" + device + "\", but there are " + std::to_string(count) +
+                                        " CUDA devices: use cuda:0 to cuda:" + std::to_string(count - 1));
+  }
+  return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+}
+
+at::ScalarType parse_dtype(const std::string& dtype) {
+  if (dtype == "float32") return at::kFloat;
+  if (dtype == "bfloat16") return at::kBFloat16;
+  throw Error("INVALID_ARGUMENT", "dtype is \"" + dtype + "\": use float32 or bfloat16");
+}
+
+at::Tensor slice_of(const at::Tensor& tensor, const NamedSlice& slice) {
+  return tensor.narrow(0, slice.row, slice.shape[0]);
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+}  // namespace
+
+std::unique_ptr<Policy> Policy::create(const Shape& shape, const std::string& device, const std::string& dtype,
+                                       uint64_t seed) {
+  std::unique_ptr<Policy> policy(new Policy(shape, allocate_weights(shape, parse_device(device), parse_dtype(dtype))));
+  // Drawn on the CPU in float32 and rounded: one seed gives one model on every device.
+  at::Generator generator = at::detail::createCPUGenerator(seed);
+  for (const NamedSlice& slice : policy->weights_.slices(shape)) {
+    at::Tensor value = slice_of(slice.parameter->value, slice);
+    if (ends_with(slice.name, "norm.weight")) {
+      value.fill_(1.0);
+    } else if (ends_with(slice.name, ".bias")) {
+      value.zero_();
+    } else {
+      value.copy_(at::empty(slice.shape, at::kFloat).normal_(0.0, shape.initializer_range, generator));
+    }
+  }
+  return policy;
+}
+
+std::unique_ptr<Policy> Policy::load(const Shape& shape, const SafetensorsReader& reader, const std::string& device,
+                                     const std::string& dtype) {
+  std::unique_ptr<Policy> policy(new Policy(shape, allocate_weights(shape, parse_device(device), parse_dtype(dtype))));
+  for (const NamedSlice& slice : policy->weights_.slices(shape)) {
+    slice_of(slice.parameter->value, slice).copy_(reader.get(slice.name, slice.shape));
+  }
+  return policy;
+}
+
+NamedSlice Policy::find(const std::string& name) {
+  for (const NamedSlice& slice : weights_.slices(shape_)) {
+    if (slice.name == name) return slice;
+  }
+  throw Error("INVALID_ARGUMENT", "there is no parameter \"" + name + "\": parameterShapes() lists the names");
+}
+
+at::Tensor Policy::parameter(const std::string& name) {
+  const NamedSlice slice = find(name);
+  const at::Tensor& source = slice.parameter->master.defined() ? slice.parameter->master : slice.parameter->value;
+  return slice_of(source, slice).to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
+}
+
+at::Tensor Policy::gradient(const std::string& name) {
+  const NamedSlice slice = find(name);
+  if (!slice.parameter->gradient.defined()) {
+    throw Error("INVALID_ARGUMENT", "there is no gradient yet: call computeGradients or trainStep first");
+  }
+  return slice_of(slice.parameter->gradient, slice)
+      .to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true)
+      .contiguous();
+}
+
+at::Tensor Policy::logits(const std::vector<int32_t>& token_ids) {
+  if (token_ids.empty()) throw Error("INVALID_ARGUMENT", "tokenIds is empty: logits needs at least one token");
+  for (size_t i = 0; i < token_ids.size(); i++) {
+    if (token_ids[i] < 0 || token_ids[i] >= shape_.vocab_size) {
+      throw Error("INVALID_ARGUMENT", "tokenIds[" + std::to_string(i) + "] is " + std::to_string(token_ids[i]) +
+                                          ", outside the vocabulary of " + std::to_string(shape_.vocab_size));
+    }
+  }
+  Packing packing;
+  packing.append(token_ids.data(), static_cast<int64_t>(token_ids.size()), 0, 0, 0);
+  packing.build_blocks(weights_.device);
+  const at::Tensor hidden = decoder_forward(shape_, weights_, token_tensor(packing.token_ids, weights_.device),
+                                            make_rope(shape_, packing.positions, weights_.device),
+                                            packed_attention(shape_, packing), nullptr);
+  return at::mm(hidden.narrow(0, hidden.size(0) - 1, 1), weights_.head().value.t()).view({-1}).to(at::kCPU, at::kFloat);
+}
+
+void Policy::save_parameters(const std::string& path, const std::vector<std::string>& names) {
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  for (const std::string& name : names) {
+    const NamedSlice slice = find(name);
+    tensors.emplace_back(name, slice_of(slice.parameter->value, slice));
+  }
+  write_safetensors(path, tensors);
+}
+
+void Policy::save_optimizer(const std::string& path) {
+  weights_.prepare_training();
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  const std::vector<at::Tensor>& first = optimizer_.first_moments(weights_);
+  const std::vector<at::Tensor>& second = optimizer_.second_moments(weights_);
+  const std::vector<Parameter*> parameters = weights_.parameters();
+  for (const NamedSlice& slice : weights_.slices(shape_)) {
+    size_t i = 0;
+    while (parameters[i] != slice.parameter) i++;
+    tensors.emplace_back("master." + slice.name, slice_of(slice.parameter->master, slice));
+    tensors.emplace_back("exp_avg." + slice.name, slice_of(first[i], slice));
+    tensors.emplace_back("exp_avg_sq." + slice.name, slice_of(second[i], slice));
+  }
+  tensors.emplace_back("step", at::full({1}, static_cast<double>(optimizer_.step_count()), at::kDouble));
+  write_safetensors(path, tensors);
+}
+
+void Policy::load_optimizer(const SafetensorsReader& reader) {
+  weights_.prepare_training();
+  std::vector<at::Tensor>& first = optimizer_.first_moments(weights_);
+  std::vector<at::Tensor>& second = optimizer_.second_moments(weights_);
+  const std::vector<Parameter*> parameters = weights_.parameters();
+  for (const NamedSlice& slice : weights_.slices(shape_)) {
+    size_t i = 0;
+    while (parameters[i] != slice.parameter) i++;
+    slice_of(slice.parameter->master, slice).copy_(reader.get("master." + slice.name, slice.shape));
+    slice_of(first[i], slice).copy_(reader.get("exp_avg." + slice.name, slice.shape));
+    slice_of(second[i], slice).copy_(reader.get("exp_avg_sq." + slice.name, slice.shape));
+  }
+  optimizer_.set_step_count(static_cast<int64_t>(reader.get("step", {1}).item<double>()));
+  weights_.refresh_values();
+}
+
+}  // namespace magic

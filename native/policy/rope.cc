@@ -1,0 +1,41 @@
+#include "policy/rope.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+
+#include <cmath>
+
+namespace magic {
+
+Rope make_rope(const Shape& shape, const std::vector<int64_t>& positions, at::Device device) {
+  const int64_t half = shape.head_dim / 2, count = static_cast<int64_t>(positions.size());
+  at::Tensor cosine = at::empty({count, 1, half}, at::kFloat), sine = at::empty({count, 1, half}, at::kFloat);
+  float* cosine_data = cosine.mutable_data_ptr<float>();
+  float* sine_data = sine.mutable_data_ptr<float>();
+  for (int64_t t = 0; t < count; t++) {
+    for (int64_t i = 0; i < half; i++) {
+      // The reference implementations multiply in float32; so do we, to agree at long positions.
+      const float angle = static_cast<float>(positions[t]) * static_cast<float>(shape.inverse_frequencies[i]);
+      cosine_data[t * half + i] = static_cast<float>(std::cos(static_cast<double>(angle)));
+      sine_data[t * half + i] = static_cast<float>(std::sin(static_cast<double>(angle)));
+    }
+  }
+  return {cosine.to(device), sine.to(device)};
+}
+
+void rotate(const at::Tensor& heads, const Rope& rope, bool inverse) {
+  const int64_t half = heads.size(-1) / 2;
+  at::Tensor first = heads.narrow(-1, 0, half), second = heads.narrow(-1, half, half);
+  const at::Tensor a = first.to(at::kFloat), b = second.to(at::kFloat);
+  if (inverse) {
+    const at::Tensor turned = b * rope.cosine - a * rope.sine;
+    first.copy_(a * rope.cosine + b * rope.sine);
+    second.copy_(turned);
+  } else {
+    const at::Tensor turned = b * rope.cosine + a * rope.sine;
+    first.copy_(a * rope.cosine - b * rope.sine);
+    second.copy_(turned);
+  }
+}
+
+}  // namespace magic

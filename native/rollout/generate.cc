@@ -1,0 +1,224 @@
+#include "rollout/generate.h"
+
+#include <ATen/ops/mm.h>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <string>
+
+#include "policy/decoder.h"
+#include "policy/policy.h"
+#include "rollout/decode_attention.h"
+#include "rollout/kv_cache.h"
+#include "rollout/sampler.h"
+
+namespace magic {
+
+namespace {
+
+// Prompts are prefilled together up to this many tokens.
+constexpr int64_t kPrefillTokens = 4096;
+
+struct Sequence {
+  size_t prompt, sample;
+  uint64_t seed;
+  BlockTable table;
+  int32_t last_token = 0;
+};
+
+class Generation {
+ public:
+  Generation(Policy& policy, const std::vector<GeneratePrompt>& prompts, const GenerateOptions& options,
+             const Cancel& cancel, const GenerateProgress& progress)
+      : policy_(policy),
+        shape_(policy.shape()),
+        weights_(policy.weights()),
+        prompts_(prompts),
+        options_(options),
+        cancel_(cancel),
+        progress_(progress),
+        cache_(shape_, weights_.device, weights_.dtype),
+        results_(prompts.size()) {
+    for (size_t p = 0; p < prompts.size(); p++) results_[p].resize(prompts[p].seeds.size());
+  }
+
+  std::vector<std::vector<Completion>> run() {
+    while (next_prompt_ < prompts_.size() || !running_.empty()) {
+      cancel_.check();
+      if (next_prompt_ < prompts_.size() && free_places() > 0) {
+        admit();
+      } else {
+        decode();
+      }
+      if (progress_) progress_(tokens_, finished_);
+    }
+    return std::move(results_);
+  }
+
+ private:
+  int64_t free_places() const { return options_.max_batch_size - static_cast<int64_t>(running_.size()); }
+
+  // Prefills the next prompts and starts as many of their samples as there is room for. The samples of a prompt that
+  // find no room start at the next admission, which computes the prompt again.
+  void admit() {
+    Packing packing;
+    std::vector<int64_t> last_rows, slots;
+    std::vector<BlockTable> tables;
+    std::vector<size_t> admitted;
+    int64_t places = free_places();
+    size_t sample = next_sample_;
+    for (size_t p = next_prompt_; p < prompts_.size() && places > 0; p++, sample = 0) {
+      const GeneratePrompt& prompt = prompts_[p];
+      const int64_t count = static_cast<int64_t>(prompt.token_ids.size());
+      if (packing.token_count() > 0 && packing.token_count() + count > kPrefillTokens) break;
+      packing.append(prompt.token_ids.data(), count, 0, 0, 0);
+      last_rows.push_back(packing.token_count() - 1);
+      const std::vector<int64_t> own = cache_.extend(tables.emplace_back(), count);
+      slots.insert(slots.end(), own.begin(), own.end());
+      admitted.push_back(p);
+      places -= static_cast<int64_t>(prompt.seeds.size() - sample);
+    }
+    packing.build_blocks(weights_.device);
+    const at::Tensor slot_tensor = token_tensor(slots, weights_.device);
+    const Attend attend = [&](int64_t layer, const at::Tensor& qkv, AttentionSaved*) {
+      cancel_.check();
+      store(layer, slot_tensor, qkv);
+      return attention_forward(shape_, packing, qkv, nullptr);
+    };
+    const at::Tensor hidden = decoder_forward(shape_, weights_, token_tensor(packing.token_ids, weights_.device),
+                                              make_rope(shape_, packing.positions, weights_.device), attend, nullptr)
+                                  .index_select(0, token_tensor(last_rows, weights_.device));
+    const at::Tensor logits = logits_of(hidden);
+    for (size_t i = 0; i < admitted.size(); i++) {
+      const GeneratePrompt& prompt = prompts_[admitted[i]];
+      for (; next_sample_ < prompt.seeds.size() && free_places() > 0; next_sample_++) {
+        Sequence sequence{admitted[i], next_sample_, prompt.seeds[next_sample_], cache_.share(tables[i])};
+        if (take(sequence, logits.const_data_ptr<float>() + static_cast<int64_t>(i) * shape_.vocab_size)) {
+          cache_.release(sequence.table);
+        } else {
+          running_.push_back(std::move(sequence));
+        }
+      }
+      cache_.release(tables[i]);
+      if (next_sample_ < prompt.seeds.size()) return;
+      next_prompt_ = admitted[i] + 1;
+      next_sample_ = 0;
+    }
+  }
+
+  // One token for every running sequence.
+  void decode() {
+    std::vector<int64_t> tokens, positions, slots;
+    std::vector<const BlockTable*> tables;
+    for (Sequence& sequence : running_) {
+      tokens.push_back(sequence.last_token);
+      positions.push_back(sequence.table.length);
+      slots.push_back(cache_.extend(sequence.table, 1)[0]);
+      tables.push_back(&sequence.table);
+    }
+    const at::Tensor slot_tensor = token_tensor(slots, weights_.device);
+    const Attend attend = [&](int64_t layer, const at::Tensor& qkv, AttentionSaved*) {
+      store(layer, slot_tensor, qkv);
+      return decode_attention(shape_, cache_, layer, qkv.narrow(1, 0, shape_.head_count * shape_.head_dim), tables);
+    };
+    const at::Tensor logits =
+        logits_of(decoder_forward(shape_, weights_, token_tensor(tokens, weights_.device),
+                                  make_rope(shape_, positions, weights_.device), attend, nullptr));
+    std::vector<Sequence> going_on;
+    for (size_t i = 0; i < running_.size(); i++) {
+      Sequence& sequence = running_[i];
+      if (take(sequence, logits.const_data_ptr<float>() + static_cast<int64_t>(i) * shape_.vocab_size)) {
+        cache_.release(sequence.table);
+      } else {
+        going_on.push_back(std::move(sequence));
+      }
+    }
+    running_ = std::move(going_on);
+  }
+
+  void store(int64_t layer, const at::Tensor& slots, const at::Tensor& qkv) {
+    const int64_t q = shape_.head_count * shape_.head_dim, kv = shape_.key_value_head_count * shape_.head_dim;
+    cache_.write(layer, slots, qkv.narrow(1, q, kv), qkv.narrow(1, q + kv, kv));
+  }
+
+  // [n, V] float32 on the CPU, where tokens are drawn.
+  at::Tensor logits_of(const at::Tensor& hidden) {
+    return at::mm(hidden, weights_.head().value.t()).to(at::kCPU, at::kFloat).contiguous();
+  }
+
+  // Draws the next token of a sequence; true when it is the last one.
+  bool take(Sequence& sequence, const float* logits) {
+    Completion& completion = results_[sequence.prompt][sequence.sample];
+    const SampledToken sampled =
+        sample_token(logits, shape_.vocab_size, options_, uniform(sequence.seed, completion.token_ids.size()));
+    completion.token_ids.push_back(sampled.token);
+    completion.logprobs.push_back(sampled.logprob);
+    completion.entropy.push_back(sampled.entropy);
+    sequence.last_token = sampled.token;
+    tokens_++;
+    const std::vector<int32_t>& stops = options_.stop_token_ids;
+    completion.stopped = std::find(stops.begin(), stops.end(), sampled.token) != stops.end();
+    const bool done =
+        completion.stopped || static_cast<int64_t>(completion.token_ids.size()) == options_.max_new_tokens;
+    finished_ += done;
+    return done;
+  }
+
+  Policy& policy_;
+  const Shape& shape_;
+  Weights& weights_;
+  const std::vector<GeneratePrompt>& prompts_;
+  const GenerateOptions& options_;
+  const Cancel& cancel_;
+  const GenerateProgress& progress_;
+  KvCache cache_;
+  std::vector<std::vector<Completion>> results_;
+  std::vector<Sequence> running_;
+  size_t next_prompt_ = 0, next_sample_ = 0;
+  int64_t tokens_ = 0, finished_ = 0;
+};
+
+}  // namespace
+
+void GenerateOptions::validate(int64_t vocab_size) const {
+  const auto refuse = [](const std::string& message) { throw Error("INVALID_ARGUMENT", message); };
+  if (max_new_tokens < 1) refuse("maxNewTokens is " + std::to_string(max_new_tokens) + ": it must be at least 1");
+  if (!std::isfinite(temperature) || temperature < 0) {
+    refuse("temperature is " + std::to_string(temperature) + ": it must be 0 (greedy) or more");
+  }
+  if (!(top_p > 0 && top_p <= 1)) refuse("topP is " + std::to_string(top_p) + ": it must be in (0, 1]");
+  if (top_k < 0) refuse("topK is " + std::to_string(top_k) + ": it must be 0 (off) or more");
+  if (max_batch_size < 1) refuse("maxBatchSize is " + std::to_string(max_batch_size) + ": it must be at least 1");
+  for (int32_t token : stop_token_ids) {
+    if (token < 0 || token >= vocab_size) {
+      refuse("stopTokenIds has " + std::to_string(token) + ", outside the vocabulary of " + std::to_string(vocab_size));
+    }
+  }
+}
+
+std::vector<std::vector<Completion>> generate(Policy& policy, const std::vector<GeneratePrompt>& prompts,
+                                              const GenerateOptions& options, const Cancel& cancel,
+                                              const GenerateProgress& progress) {
+  const int64_t vocab = policy.shape().vocab_size;
+  options.validate(vocab);
+  if (prompts.empty()) throw Error("INVALID_ARGUMENT", "prompts is empty: give at least one prompt");
+  for (size_t p = 0; p < prompts.size(); p++) {
+    const std::string name = "prompts[" + std::to_string(p) + "]";
+    if (prompts[p].token_ids.empty()) {
+      throw Error("INVALID_ARGUMENT", name + ".promptTokenIds is empty: a prompt needs at least one token");
+    }
+    if (prompts[p].seeds.empty()) throw Error("INVALID_ARGUMENT", name + ".n is 0: ask for at least one completion");
+    for (size_t i = 0; i < prompts[p].token_ids.size(); i++) {
+      const int32_t token = prompts[p].token_ids[i];
+      if (token < 0 || token >= vocab) {
+        throw Error("INVALID_ARGUMENT", name + ".promptTokenIds[" + std::to_string(i) + "] is " +
+                                            std::to_string(token) + ", outside the vocabulary of " +
+                                            std::to_string(vocab));
+      }
+    }
+  }
+  return Generation(policy, prompts, options, cancel, progress).run();
+}
+
+}  // namespace magic

@@ -1,0 +1,167 @@
+#include "train/step.h"
+
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "loss/head.h"
+#include "policy/decoder.h"
+#include "policy/packing.h"
+#include "runtime/memory.h"
+
+namespace magic {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// One packing on the device, ready for the decoder.
+struct MicroBatch {
+  MicroBatch(Policy& policy, const Packing& packing)
+      : packing(packing),
+        tokens(token_tensor(packing.token_ids, policy.weights().device)),
+        rows(token_tensor(packing.rows, policy.weights().device)),
+        rope(make_rope(policy.shape(), packing.positions, policy.weights().device)) {}
+
+  // Hidden states of the rows that predict a response token, [response tokens, H].
+  at::Tensor forward(Policy& policy, Activations* saved) const {
+    const at::Tensor hidden = decoder_forward(policy.shape(), policy.weights(), tokens, rope,
+                                              packed_attention(policy.shape(), packing), saved);
+    return hidden.index_select(0, rows);
+  }
+
+  void backward(Policy& policy, Activations& saved, const at::Tensor& d_rows) const {
+    // A shared prompt's last row predicts the first token of each response: its gradients add up, in float32.
+    const at::Tensor d_hidden = at::zeros({packing.token_count(), d_rows.size(1)}, d_rows.options().dtype(at::kFloat))
+                                    .index_add_(0, rows, d_rows.to(at::kFloat));
+    decoder_backward(policy.shape(), policy.weights(), packing, tokens, rope, saved, d_hidden.to(d_rows.scalar_type()));
+  }
+
+  const Packing& packing;
+  at::Tensor tokens, rows;
+  Rope rope;
+};
+
+// One value a response token of this packing, out of one a response token of the batch.
+std::vector<float> gather(const std::vector<float>& values, const Packing& packing) {
+  std::vector<float> gathered;
+  if (values.empty()) return gathered;
+  for (int64_t index : packing.response_indices) gathered.push_back(values[index]);
+  return gathered;
+}
+
+// [S] to [R]
+std::vector<float> per_response_token(const std::vector<float>& per_sequence, const Batch& batch) {
+  std::vector<float> values;
+  for (int64_t s = 0; s < batch.sequence_count(); s++) {
+    const int64_t length = batch.offsets[s + 1] - batch.offsets[s] - batch.prompt_lengths[s];
+    values.insert(values.end(), length, per_sequence[s]);
+  }
+  return values;
+}
+
+const float* data_or_null(const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); }
+
+}  // namespace
+
+Scores score(Policy& policy, const Batch& batch, const ScoreOptions& options, const Cancel& cancel) {
+  batch.validate(policy.shape().vocab_size);
+  const int64_t responses = batch.response_token_count();
+  Scores scores{std::vector<float>(responses), std::vector<float>(responses)};
+  for (const Packing& packing : pack(batch, options.max_tokens_per_micro_batch, true, policy.weights().device)) {
+    cancel.check();
+    const at::Tensor hidden = MicroBatch(policy, packing).forward(policy, nullptr);
+    std::vector<float> logprobs(packing.rows.size()), entropy(packing.rows.size());
+    head_score(hidden, policy.weights().head().value, packing.targets.data(), options.temperature, logprobs.data(),
+               entropy.data());
+    for (size_t i = 0; i < packing.rows.size(); i++) {
+      scores.logprobs[packing.response_indices[i]] = logprobs[i];
+      scores.entropy[packing.response_indices[i]] = entropy[i];
+    }
+  }
+  return scores;
+}
+
+StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const LossOptions& options,
+                            const Cancel& cancel) {
+  const Clock::time_point start = Clock::now();
+  batch.validate(policy.shape().vocab_size, options.kl_coefficient);
+  cancel.check();
+  Weights& weights = policy.weights();
+  weights.prepare_training();
+  weights.zero_gradients();
+
+  StepStats stats;
+  stats.tokens = batch.response_token_count();
+  const std::vector<float> advantages = per_response_token(batch.advantages, batch);
+  // The token mean over the whole update, however it is split (Skywork-OR1, eq 3.1).
+  const std::vector<float> token_weights(stats.tokens, static_cast<float>(1.0 / static_cast<double>(stats.tokens)));
+  HeadSums sums;
+  double difference = 0;
+  for (const Packing& packing :
+       pack(batch, options.max_tokens_per_micro_batch, options.share_prompts, weights.device)) {
+    cancel.check();
+    const MicroBatch micro_batch(policy, packing);
+    Activations saved;
+    saved.checkpointing = options.activation_checkpointing;
+    const at::Tensor hidden = micro_batch.forward(policy, &saved);
+
+    const std::vector<float> share = gather(token_weights, packing), advantage = gather(advantages, packing),
+                             old_logprobs = gather(batch.old_logprobs, packing),
+                             reference = gather(batch.reference_logprobs, packing),
+                             sampler = gather(batch.sampler_logprobs, packing);
+    const HeadTokens tokens{hidden.size(0),   packing.targets.data(),     share.data(),
+                            advantage.data(), data_or_null(old_logprobs), data_or_null(reference)};
+    std::vector<float> logprobs(packing.rows.size()), entropy(packing.rows.size());
+    at::Tensor d_hidden = at::empty_like(hidden);
+    sums += head_backward(hidden, weights.head().value, tokens, options, d_hidden, weights.head().gradient,
+                          logprobs.data(), entropy.data());
+    for (size_t i = 0; i < sampler.size(); i++) {
+      const double apart = std::abs(static_cast<double>(logprobs[i]) - sampler[i]);
+      difference += apart;
+      stats.logprob_difference_max = std::max(stats.logprob_difference_max, apart);
+    }
+    cancel.check();
+    micro_batch.backward(policy, saved, d_hidden);
+    stats.computed_tokens += packing.token_count();
+    stats.micro_batches += 1;
+  }
+  stats.loss = sums.loss;
+  stats.policy_loss = sums.policy_loss;
+  stats.entropy = sums.entropy;
+  stats.entropy_sampled = -sums.logprob;
+  stats.kl = sums.kl;
+  stats.approx_kl = sums.approx_kl;
+  stats.clip_fraction_low = sums.clipped_low;
+  stats.clip_fraction_high = sums.clipped_high;
+  stats.clip_fraction = sums.clipped_low + sums.clipped_high;
+  stats.logprob_difference_mean = difference / static_cast<double>(stats.tokens);
+  stats.grad_norm = AdamW::gradient_norm(weights);
+  stats.skipped = !std::isfinite(stats.loss) || !std::isfinite(stats.grad_norm);
+  stats.seconds = seconds_since(start);
+  stats.peak_memory_bytes = peak_memory_bytes(weights.device);
+  return stats;
+}
+
+StepStats train_step(Policy& policy, const TrainingBatch& batch, const LossOptions& loss,
+                     const OptimizerOptions& optimizer, const Cancel& cancel) {
+  StepStats stats = compute_gradients(policy, batch, loss, cancel);
+  cancel.check();
+  const Clock::time_point start = Clock::now();
+  if (!stats.skipped) {
+    const bool clip = optimizer.max_grad_norm > 0 && stats.grad_norm > optimizer.max_grad_norm;
+    policy.optimizer().step(policy.weights(), optimizer, clip ? optimizer.max_grad_norm / (stats.grad_norm + 1e-6) : 1);
+  }
+  stats.optimizer_seconds = seconds_since(start);
+  stats.seconds += stats.optimizer_seconds;
+  stats.peak_memory_bytes = peak_memory_bytes(policy.weights().device);
+  return stats;
+}
+
+}  // namespace magic
