@@ -1,5 +1,6 @@
 #include "runtime/memory.h"
 
+#include <c10/core/CachingDeviceAllocator.h>
 #include <sys/resource.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -18,6 +19,12 @@ int64_t peak_resident_bytes() {
 #else
   return static_cast<int64_t>(usage.ru_maxrss) * 1024;
 #endif
+}
+
+int64_t peak_memory_bytes(c10::Device device) {
+  if (device.is_cpu()) return peak_resident_bytes();
+  const auto statistics = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+  return statistics.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
 }
 
 void tune_allocator() {

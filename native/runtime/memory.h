@@ -1,12 +1,17 @@
 #pragma once
 // What the process holds, and how its allocator behaves.
 
+#include <c10/core/Device.h>
+
 #include <cstdint>
 
 namespace magic {
 
 // Highest resident size of the process so far.
 int64_t peak_resident_bytes();
+
+// The same on the CPU; on CUDA the highest number of bytes allocated on the device.
+int64_t peak_memory_bytes(c10::Device device);
 
 // Keeps large blocks in the process instead of giving them back to the kernel and faulting them in again at the next
 // micro-batch: worth a third of a training step with glibc. Called once, before the first tensor.
