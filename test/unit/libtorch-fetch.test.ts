@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
+import test, { type ExecutionContext } from 'ava'
+import { cachedLibtorch } from '../../src/native/libtorch.ts'
+import { chooseWheel, fetchLibtorch } from '../../src/native/libtorch-fetch.ts'
+import { withLock } from '../../src/native/lock.ts'
+import { unpack } from '../../src/native/unpack.ts'
+
+/** A zip of stored files with Unix modes, as wheels are. */
+function zip(files: Record<string, string>, mode = 0o100755): Buffer {
+  const locals: Buffer[] = []
+  const directory: Buffer[] = []
+  let offset = 0
+  for (const [name, text] of Object.entries(files)) {
+    const [nameBytes, data] = [Buffer.from(name), Buffer.from(text)]
+    const common = Buffer.alloc(26)
+    common.writeUInt16LE(20, 0)
+    common.writeUInt32LE(crc32(data), 10)
+    common.writeUInt32LE(data.length, 14)
+    common.writeUInt32LE(data.length, 18)
+    common.writeUInt16LE(nameBytes.length, 22)
+    const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), common, nameBytes, data])
+    const rest = Buffer.alloc(14)
+    rest.writeUInt32LE(mode * 0x10000, 6)
+    rest.writeUInt32LE(offset, 10)
+    directory.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\x03', 'latin1'), common, rest, nameBytes]))
+    locals.push(local)
+    offset += local.length
+  }
+  const end = Buffer.alloc(22)
+  end.write('PK\x05\x06', 'latin1')
+  end.writeUInt16LE(directory.length, 8)
+  end.writeUInt16LE(directory.length, 10)
+  end.writeUInt32LE(Buffer.concat(directory).length, 12)
+  end.writeUInt32LE(offset, 16)
+  return Buffer.concat([...locals, ...directory, end])
+}
+
+const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64'
+const wheelName = `torch-2.13.0+cpu-cp312-cp312-manylinux_2_28_${machine}.whl`
+const wheel = zip({
+  'torch/version.py': "__version__ = '2.13.0+cpu'\n",
+  'torch/include/ATen/core/Tensor.h': '#pragma once\n',
+  'torch/lib/libtorch_cpu.so': 'cpu',
+  'torch/lib/libc10.so': 'c10',
+  'torch/lib/libtorch.so': 'all',
+  'torch/lib/libtorch_python.so': 'python',
+  'torch/share/cmake/Torch/TorchConfig.cmake': '# cmake\n',
+  'torch/nn/functional.py': 'pass\n',
+  'torch-2.13.0+cpu.dist-info/licenses/LICENSE': 'BSD\n',
+})
+const sha256 = createHash('sha256').update(wheel).digest('hex')
+
+function temporary(t: ExecutionContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'fetch-test-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** An index in pip's simple layout with one wheel; answers how often the wheel was asked for. */
+async function index(t: ExecutionContext, announced = sha256) {
+  const asked = { wheels: 0 }
+  const server = createServer((request, response) => {
+    if (request.url === '/whl/cpu/torch/') {
+      const links = [
+        `<a href="/whl/cpu/torch-2.13.0%2Bcpu-cp312-cp312-win_amd64.whl#sha256=${'0'.repeat(64)}">windows</a>`,
+        `<a href="/whl/cpu/${wheelName.replaceAll('+', '%2B')}#sha256=${announced}">${wheelName}</a>`,
+      ]
+      response.end(`<!DOCTYPE html><html><body>${links.join('<br>')}</body></html>`)
+    } else if (request.url?.endsWith('.whl')) {
+      asked.wheels++
+      response.end(wheel)
+    } else response.writeHead(404).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/whl/cpu`, asked }
+}
+
+/** A pip that runs this shell script; "$@" are pip's arguments. */
+function fakePip(folder: string, script: string): string {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'pip'), `#!/bin/sh\n[ "$1" = --version ] && exit 0\n${script}\n`)
+  chmodSync(join(folder, 'pip'), 0o755)
+  return folder
+}
+
+test('without pip the wheel comes from the index, and only what C++ needs is unpacked', async (t) => {
+  const env = { MAGIC_GRPO_CACHE: temporary(t), PATH: '' }
+  const { url, asked } = await index(t)
+  const notes: string[] = []
+  const bytes: (number | undefined)[][] = []
+  const report = {
+    note: (text: string) => notes.push(text),
+    bytes: (...counts: (number | undefined)[]) => bytes.push(counts),
+  }
+  const found = await fetchLibtorch({ env, index: url, report })
+  const root = cachedLibtorch(env)
+  t.deepEqual(found, { root, version: '2.13.0+cpu', foundBy: 'cache', cuda: false })
+  t.deepEqual(readdirSync(root).sort(), ['include', 'lib', 'licenses', 'share', 'version.py'])
+  t.deepEqual(readdirSync(join(root, 'lib')).sort(), ['libc10.so', 'libtorch.so', 'libtorch_cpu.so'])
+  t.is(readFileSync(join(root, 'lib/libtorch_cpu.so'), 'utf8'), 'cpu')
+  t.truthy(statSync(join(root, 'lib/libtorch_cpu.so')).mode & 0o100)
+  t.deepEqual(readdirSync(env.MAGIC_GRPO_CACHE).sort(), ['downloads', 'libtorch-2.13.0-cpu'])
+  t.deepEqual(readdirSync(join(env.MAGIC_GRPO_CACHE, 'downloads')), [])
+  t.true(notes.includes('there is no pip on PATH'))
+  t.is(bytes.at(-1)![0], wheel.length)
+
+  await fetchLibtorch({ env, index: url })
+  t.is(asked.wheels, 1, 'a second time nothing is fetched')
+})
+
+test('pip is asked for the CPU build first, with the index as an extra one', async (t) => {
+  const folder = temporary(t)
+  writeFileSync(join(folder, wheelName), wheel)
+  const script = `echo "$@" > '${folder}/asked'
+while [ "$1" != --dest ]; do shift; done
+/bin/cat '${join(folder, wheelName)}' > "$2/${wheelName}"`
+  const env = { MAGIC_GRPO_CACHE: join(folder, 'cache'), PATH: fakePip(join(folder, 'bin'), script) }
+  const { url, asked } = await index(t)
+  t.is((await fetchLibtorch({ env, index: url })).version, '2.13.0+cpu')
+  t.is(asked.wheels, 0)
+  const words = readFileSync(join(folder, 'asked'), 'utf8').trim().split(' ')
+  t.deepEqual(words.slice(0, 3), ['download', 'torch==2.13.0+cpu', '--no-deps'])
+  t.is(words[words.indexOf('--extra-index-url') + 1], url)
+  t.is(words[words.indexOf('--retries') + 1], '0')
+})
+
+test('a pip that finds nothing gives way to the index; where both fail, both reasons are told', async (t) => {
+  const folder = temporary(t)
+  const path = fakePip(join(folder, 'bin'), 'echo "ERROR: No matching distribution found for $2" >&2; exit 1')
+  const env = { MAGIC_GRPO_CACHE: join(folder, 'cache'), PATH: path }
+  const dead = await t.throwsAsync(fetchLibtorch({ env, index: 'http://127.0.0.1:1/whl/cpu', retryDelay: 1 }), {
+    code: 'LIBTORCH_MISSING',
+  })
+  t.regex(dead.message, /pip download: ERROR: No matching distribution found for torch==2\.13\.0\+cpu/)
+  t.regex(dead.message, /http:\/\/127\.0\.0\.1:1\/whl\/cpu\/torch\/: /)
+  t.regex(dead.message, /LIBTORCH=DIR/)
+  t.deepEqual(readdirSync(env.MAGIC_GRPO_CACHE), [], 'nothing half is left behind')
+
+  const { url } = await index(t)
+  t.is((await fetchLibtorch({ env, index: url })).foundBy, 'cache')
+})
+
+test('a wheel with a wrong checksum is refused', async (t) => {
+  const env = { MAGIC_GRPO_CACHE: temporary(t), PATH: '' }
+  const { url } = await index(t, '12'.repeat(32))
+  await t.throwsAsync(fetchLibtorch({ env, index: url }), { code: 'LIBTORCH_MISSING', message: /SHA-256 .* but 1212/ })
+  t.false(existsSync(cachedLibtorch(env)))
+})
+
+test('a broken folder in the cache is replaced', async (t) => {
+  const env = { MAGIC_GRPO_CACHE: temporary(t), PATH: '' }
+  mkdirSync(join(cachedLibtorch(env), 'lib'), { recursive: true })
+  writeFileSync(join(cachedLibtorch(env), 'lib/stale.so'), '')
+  const { url } = await index(t)
+  await fetchLibtorch({ env, index: url })
+  t.false(existsSync(join(cachedLibtorch(env), 'lib/stale.so')))
+})
+
+test('two fetches at once: one downloads, both have it', async (t) => {
+  const env = { MAGIC_GRPO_CACHE: temporary(t), PATH: '' }
+  const { url, asked } = await index(t)
+  const found = await Promise.all([fetchLibtorch({ env, index: url }), fetchLibtorch({ env, index: url })])
+  t.is(found[0].root, found[1].root)
+  t.is(asked.wheels, 1)
+})
+
+test('a lock keeps others out while its holder lives, and falls when the holder is gone', async (t) => {
+  const path = join(temporary(t), 'lock')
+  const order: string[] = []
+  let waited = 0
+  const first = withLock(path, async () => {
+    order.push('first in')
+    await sleep(300)
+    order.push('first out')
+  })
+  await sleep(50)
+  await withLock(
+    path,
+    async () => void order.push('second in'),
+    () => waited++,
+  )
+  await first
+  t.deepEqual(order, ['first in', 'first out', 'second in'])
+  t.is(waited, 1)
+
+  await t.throwsAsync(
+    withLock(path, () => Promise.reject(new Error('broke'))),
+    { message: 'broke' },
+  )
+  t.false(existsSync(path), 'released after a failure')
+
+  writeFileSync(path, JSON.stringify({ pid: 2 ** 30, host: hostname() }))
+  t.is(await withLock(path, async () => 'taken'), 'taken')
+})
+
+test('the wheel is chosen by version, system, processor and checksum', (t) => {
+  const page = 'http://index.example/whl/cpu/torch/'
+  const link = (name: string, hash: string | undefined) =>
+    `<a href="../${encodeURIComponent(name)}${hash ? `#sha256=${hash}` : ''}">${name}</a>`
+  const hash = (digit: string) => digit.repeat(64)
+  const html = [
+    link('torch-2.12.0+cpu-cp312-cp312-manylinux_2_28_x86_64.whl', hash('1')),
+    link('torch-2.13.0+cpu-cp312-cp312-win_amd64.whl', hash('2')),
+    link('torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl', undefined),
+    link('torch-2.13.0+cpu-cp312-cp312-manylinux_2_28_aarch64.whl', hash('3')),
+    link('torch-2.13.0+cpu-cp312-cp312-linux_x86_64.whl', hash('4')),
+  ].join('\n')
+  t.deepEqual(chooseWheel(html, page, 'x64'), {
+    url: 'http://index.example/whl/cpu/torch-2.13.0%2Bcpu-cp312-cp312-linux_x86_64.whl',
+    name: 'torch-2.13.0+cpu-cp312-cp312-linux_x86_64.whl',
+    sha256: hash('4'),
+  })
+  t.is(chooseWheel(html, page, 'arm64').sha256, hash('3'))
+  t.throws(() => chooseWheel(html, page, 's390x'), {
+    message: /no torch 2\.13\.0\+cpu wheel with a checksum for linux s390x/,
+  })
+})
+
+test('an archive that wants out of its folder is refused', async (t) => {
+  const folder = temporary(t)
+  const archive = join(folder, 'evil.zip')
+  for (const name of ['../outside', '/absolute', 'a/../../outside', 'a\\..\\..\\outside']) {
+    writeFileSync(archive, zip({ [name]: 'evil' }))
+    await t.throwsAsync(
+      unpack(archive, join(folder, 'in'), (entry) => entry),
+      undefined,
+      name,
+    )
+    t.deepEqual(readdirSync(folder), ['evil.zip'], name)
+  }
+})
