@@ -90,6 +90,10 @@ function drawPanel(panel: Panel, lines: readonly Metrics[], top: number, last: b
       ? `<polyline fill="none" stroke="${panel.colour}" stroke-width="1.5" stroke-dasharray="4 3" opacity="0.7" points="${line(others)}"/>`
       : '',
     `<polyline fill="none" stroke="${panel.colour}" stroke-width="2" stroke-linejoin="round" points="${line(values)}"/>`,
+    // A line needs two points; a run of one step is a dot.
+    values.length === 1 && finite.length > 0
+      ? `<circle cx="${x.at(steps[0]!).toFixed(1)}" cy="${y.at(values[0]!).toFixed(1)}" r="3" fill="${panel.colour}"/>`
+      : '',
     `</g>`,
   ]
     .filter((part) => part !== '')

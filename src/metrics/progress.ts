@@ -26,7 +26,7 @@ export class ProgressLine {
   progress({ step, phase, tokens }: TrainerProgress): void {
     if (!this.#terminal) return
     const detail = tokens === undefined ? phase : `${phase} ${tokens} tokens`
-    const text = `step ${step}/${this.#steps} ${detail}`
+    const text = this.#steps === 0 ? detail : `step ${step}/${this.#steps} ${detail}`
     this.#stream.write(`\r\u001b[2K${text.slice(0, (this.#stream.columns ?? 80) - 1)}`)
     this.#open = true
   }

@@ -41,8 +41,7 @@ function cell(text: string, width: number): string {
   return (plain.length > width ? `${plain.slice(0, width - 1)}…` : plain).padEnd(width)
 }
 
-/** One line without control characters. */
+/** One line, without characters that steer a terminal or reverse the text. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  return stripVTControlCharacters(text.replace(/\s+/g, ' ')).replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '')
+  return stripVTControlCharacters(text.replace(/\s+/g, ' ')).replace(/[\p{Cc}\p{Cf}]/gu, '')
 }

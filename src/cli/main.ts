@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { Command, InvalidArgumentError } from 'commander'
+import { failure } from './failure.ts'
+
+const exitCodes = `
+Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 interrupted (a checkpoint of the last whole step is saved).`
+
+/** Everything but the definitions is loaded when a command runs, so that --help answers at once. */
+function program(): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  const root = new Command('magic-grpo')
+    .description('Reinforcement learning of reasoning models: the MAGIC recipe on Hugging Face checkpoints.')
+    .version(version)
+    .option('--verbose', 'show the stack of an error (as DEBUG=1 does)')
+    .addHelpText('after', exitCodes)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+
+  root
+    .command('train')
+    .description('train a model from a config file')
+    .requiredOption('-c, --config <file>', 'YAML file with the run')
+    .option('--resume', 'go on from the newest checkpoint of the run folder')
+    .option('--dry-run', 'print the resolved config and stop')
+    .argument('[overrides...]', 'settings on top of the file, as steps=8 or entropy.target=0.3')
+    .action(async (overrides, options) => (await import('./train.ts')).train({ ...options, overrides }))
+
+  root
+    .command('sft')
+    .description('supervised fine-tuning on worked examples')
+    .option('-c, --config <file>', 'YAML file with the settings')
+    .option('--dry-run', 'print the resolved config and stop')
+    .argument('[overrides...]', 'settings, as model=DIR data.train=rows.jsonl output=DIR steps=200')
+    .action(async (overrides, options) => (await import('./sft.ts')).sft({ ...options, overrides }))
+
+  root
+    .command('generate')
+    .description('answer prompts with a model')
+    .argument('<prompt...>', 'one prompt each; - reads one from standard input')
+    .requiredOption('-m, --model <dir>', 'Hugging Face folder, or a checkpoint of a run')
+    .option('-n, --samples <count>', 'responses a prompt', positive, 1)
+    .option('--max-new-tokens <count>', 'most tokens of a response', positive, 256)
+    .option('--temperature <value>', '0 is greedy', number, 1)
+    .option('--top-p <value>', 'nucleus sampling, 1 is off', number, 1)
+    .option('--top-k <count>', 'sample among the k most likely, 0 is off', whole, 0)
+    .option('--seed <number>', 'seed of the samples', whole, 0)
+    .option('--system <text>', 'system message')
+    .option('--raw', 'give the prompt as it is, without the chat template')
+    .option('--json', 'one JSON object a response, with log-probs and entropy')
+    .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
+    .option('--dtype <dtype>', 'float32 or bfloat16', 'float32')
+    .action(async (prompts, options) => (await import('./generate.ts')).generate({ ...options, prompts }))
+
+  root
+    .command('eval')
+    .description('avg@k and pass@k of a model on problems with known answers')
+    .argument('<data...>', 'files of problems, .jsonl or .parquet')
+    .requiredOption('-m, --model <dir>', 'Hugging Face folder, or a checkpoint of a run')
+    .option('-k, --samples <count>', 'responses a problem', positive, 8)
+    .option('--max-new-tokens <count>', 'most tokens of a response', positive, 1024)
+    .option('--temperature <value>', '0 is greedy', number, 1)
+    .option('--top-p <value>', 'nucleus sampling, 1 is off', number, 1)
+    .option('--top-k <count>', 'sample among the k most likely, 0 is off', whole, 0)
+    .option('--seed <number>', 'seed of the samples', whole, 0)
+    .option('--verifier <spec>', "'math', or an exported function as ./reward.ts#name", 'math')
+    .option('--system <text>', 'system message for problems that have none')
+    .option('--suffix <text>', 'text after the last user message')
+    .option('--max-prompt-length <count>', 'longer prompts are dropped', positive, 2048)
+    .option('--out <file>', 'write every answer and verdict as JSON lines')
+    .option('--json', 'print the result as JSON')
+    .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
+    .option('--dtype <dtype>', 'float32 or bfloat16', 'float32')
+    .action(async (data, options) => (await import('./eval.ts')).evaluateModel({ ...options, data }))
+
+  root
+    .command('doctor')
+    .description('what this machine has, and what to do about each thing missing')
+    .action(async () => {
+      const { ok, text } = await (await import('./doctor.ts')).doctor()
+      process.stdout.write(`${text.trimEnd()}\n`)
+      process.exitCode = ok ? 0 : 1
+    })
+  return root
+}
+
+function number(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError('expected a number >= 0')
+  return value
+}
+
+function whole(text: string): number {
+  const value = number(text)
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number >= 0')
+  return value
+}
+
+function positive(text: string): number {
+  const value = whole(text)
+  if (value === 0) throw new InvalidArgumentError('expected a whole number >= 1')
+  return value
+}
+
+try {
+  await program().parseAsync()
+} catch (error) {
+  const { message, code } = failure(error, process.argv.includes('--verbose') || Boolean(process.env.DEBUG))
+  if (message !== '') process.stderr.write(`${message}\n`)
+  process.exitCode = code
+}

@@ -1,0 +1,48 @@
+import { join } from 'node:path'
+import { formatConfig } from '../config/load.ts'
+import { loadSftConfig, pathList } from '../config/train-config.ts'
+import { JsonLines } from '../metrics/json-lines.ts'
+import { ProgressLine } from '../metrics/progress.ts'
+import type { Metrics } from '../metrics/step-metrics.ts'
+import type { Device } from '../native/contract.ts'
+import { Policy } from '../policy/policy.ts'
+import { Tokenizer } from '../tokenizer/tokenizer.ts'
+import { sft as fineTune } from '../train/sft.ts'
+import { loadExamples } from '../train/sft-examples.ts'
+import { interruptSignal } from './interrupt.ts'
+
+/** `magic-grpo sft`: the output folder becomes a Hugging Face folder, with metrics.jsonl beside the weights. */
+export async function sft(options: { config?: string; overrides: string[]; dryRun?: boolean }): Promise<void> {
+  const { overrides, config: file } = options
+  const config = await loadSftConfig({ overrides, ...(file !== undefined && { file }) })
+  if (options.dryRun) {
+    process.stdout.write(formatConfig(config))
+    return
+  }
+  const tokenizer = await Tokenizer.load(config.model)
+  const { systemPrompt, promptSuffix } = config.data
+  const { examples, dropped } = await loadExamples(pathList(config.data.train), {
+    ...{ tokenizer, systemPrompt, promptSuffix, maxLength: config.maxLength },
+  })
+  const progress = new ProgressLine(process.stderr, config.steps)
+  progress.line(`${examples.length} examples (${dropped.tooLong} too long), ${config.batchSize} a step`)
+  const interrupt = interruptSignal(() => progress.line('stopping'))
+  const policy = await Policy.load(config.model, { device: config.device as Device, dtype: config.dtype })
+  try {
+    const log = new JsonLines<Metrics>(join(config.output, 'metrics.jsonl'))
+    await log.truncateAfter(0)
+    await fineTune({
+      ...{ policy, examples, config, signal: interrupt.signal },
+      onStep: async (metrics) => {
+        await log.append(metrics)
+        const loss = metrics['sft/loss']!.toFixed(4)
+        progress.line(`step ${metrics.step}/${config.steps}  loss ${loss}  ${metrics['timing_s/step']!.toFixed(2)} s`)
+      },
+    })
+    await policy.save(config.output)
+    process.stdout.write(`model: ${config.output}\n`)
+  } finally {
+    interrupt.release()
+    policy.dispose()
+  }
+}

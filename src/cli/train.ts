@@ -1,0 +1,60 @@
+import { formatConfig } from '../config/load.ts'
+import { loadTrainConfig } from '../config/train-config.ts'
+import { duration, ProgressLine } from '../metrics/progress.ts'
+import { sampleRows, samplesTable } from '../metrics/samples-table.ts'
+import { type RunSummary, runTraining } from '../train/run.ts'
+import type { StepReport } from '../train/trainer.ts'
+import { interruptSignal } from './interrupt.ts'
+
+/** `magic-grpo train`: exits 130 where it was interrupted. */
+export async function train(options: {
+  config: string
+  overrides: string[]
+  resume?: boolean
+  dryRun?: boolean
+}): Promise<void> {
+  const config = await loadTrainConfig({ file: options.config, overrides: options.overrides })
+  if (options.dryRun) {
+    process.stdout.write(formatConfig(config))
+    return
+  }
+  const progress = new ProgressLine(process.stderr, config.steps)
+  const interrupt = interruptSignal(() => progress.line('stopping: saving the last whole step'))
+  let last: StepReport | undefined
+  try {
+    const summary = await runTraining(config, {
+      resume: options.resume ?? false,
+      signal: interrupt.signal,
+      onNote: (text) => progress.line(text),
+      onProgress: (at) => progress.progress(at),
+      onStep: (report) => {
+        progress.step(report)
+        last = report
+      },
+    })
+    process.stdout.write(`${outcome(summary, last)}\n`)
+    if (summary.interrupted) process.exitCode = 130
+  } finally {
+    interrupt.release()
+  }
+}
+
+/** What a run came to: samples, accuracy before and after, and where things lie. */
+export function outcome(summary: RunSummary, last: StepReport | undefined): string {
+  const groups =
+    last?.evaluations[0]?.answers ?? last?.groups.map((group) => ({ sampled: group, verdicts: group.verdicts })) ?? []
+  const percent = (accuracy: number | null) => (accuracy === null ? 'not measured' : accuracy.toFixed(3))
+  const samples = summary.config.evaluation.samples
+  return [
+    ...(groups.length > 0 ? ['', samplesTable(sampleRows(groups, 8), process.stdout.columns), ''] : []),
+    `${summary.interrupted ? 'interrupted after' : 'done:'} ${summary.steps} steps in ${duration(summary.seconds)}`,
+    ...(summary.config.evaluation.data === undefined
+      ? []
+      : [
+          `accuracy (avg@${samples}, held-out): ${percent(summary.accuracyBefore)} before, ${percent(summary.accuracyAfter)} after`,
+        ]),
+    `picture: ${summary.picture}`,
+    `model: ${summary.checkpoint ?? 'no checkpoint'}`,
+    `run folder: ${summary.output}`,
+  ].join('\n')
+}

@@ -1,0 +1,130 @@
+import { basename, extname } from 'node:path'
+import { parse } from 'yaml'
+import { type RecipeConfig, recipeShape, type TrainConfig } from '../config/schema.ts'
+import { pathList } from '../config/train-config.ts'
+import { loadPrompts } from '../data/load-prompts.ts'
+import type { EvaluationSet } from '../evaluate/evaluate.ts'
+import type { RunEvaluation } from '../evaluate/evaluator.ts'
+import { RunFolder } from '../metrics/run-folder.ts'
+import { Policy } from '../policy/policy.ts'
+import { Tokenizer } from '../tokenizer/tokenizer.ts'
+import { loadVerifier } from '../verify/load-verifier.ts'
+import { type RunResult, type StepReport, Trainer, type TrainerProgress } from './trainer.ts'
+import { updatesPerStep } from './update.ts'
+
+/** summary.json. */
+export interface RunSummary extends RunResult {
+  model: string
+  output: string
+  /** Path of curves.svg, absolute. */
+  picture: string
+  /** Path of the newest checkpoint: a Hugging Face folder. */
+  checkpoint: string | null
+  /** Prompts trained on, and rows left out. */
+  prompts: number
+  dropped: { tooLong: number; duplicates: number }
+  config: TrainConfig
+}
+
+export interface RunOptions {
+  /** Go on from the newest checkpoint of `config.output`. */
+  resume?: boolean
+  signal?: AbortSignal
+  onStep?: (report: StepReport) => void
+  onProgress?: (progress: TrainerProgress) => void
+  /** A line worth showing: what was loaded, from where the run goes on. */
+  onNote?: (text: string) => void
+}
+
+/**
+ * A whole run from its config: loads model, tokenizer, prompts and verifier, trains, and leaves the run folder with
+ * summary.json and curves.svg.
+ *
+ * @throws ConfigError where the output folder already holds a run and `resume` is not set
+ */
+export async function runTraining(config: TrainConfig, options: RunOptions = {}): Promise<RunSummary> {
+  const note = options.onNote ?? (() => {})
+  const folder = new RunFolder(config.output)
+  if (options.resume) for (const change of await changedKeys(folder, config)) note(`config differs: ${change}`)
+  else await folder.requireUnused()
+  const checkpoint = options.resume ? await folder.newestCheckpoint() : undefined
+  if (options.resume)
+    note(checkpoint ? `resuming after step ${checkpoint.state.step}` : 'no checkpoint yet: starting from the beginning')
+
+  const tokenizer = await Tokenizer.load(config.model)
+  const verifier = await loadVerifier(config.verifier, process.cwd())
+  const { prompts, dropped } = await loadPrompts(pathList(config.data.train), promptOptions(config, tokenizer))
+  const evaluation = await loadEvaluation(config, tokenizer)
+  const compute = { device: config.device as 'cpu', dtype: config.dtype }
+  const policy = await Policy.load(checkpoint?.path ?? config.model, compute)
+  const referencePolicy = config.klCoefficient > 0 ? await Policy.load(config.model, compute) : undefined
+  note(describeRun(config, prompts.length, dropped))
+  try {
+    const trainer = new Trainer({
+      ...{ policy, tokenizer, prompts, verifier, output: config.output, settings: config, config: recipeOf(config) },
+      ...(referencePolicy && { referencePolicy }),
+      ...(evaluation && { evaluation }),
+      ...(options.onStep && { onStep: options.onStep }),
+      ...(options.onProgress && { onProgress: options.onProgress }),
+    })
+    if (options.resume) await trainer.resume(checkpoint)
+    const result = await trainer.run(options.signal)
+    const picture = await folder.writePicture(`${basename(config.model)}: ${basename(config.output)}`)
+    const summary: RunSummary = {
+      ...result,
+      ...{ model: config.model, output: config.output, picture },
+      checkpoint: (await folder.newestCheckpoint())?.path ?? null,
+      ...{ prompts: prompts.length, dropped, config },
+    }
+    await folder.writeSummary(summary)
+    return summary
+  } finally {
+    policy.dispose()
+    referencePolicy?.dispose()
+  }
+}
+
+/** Problems of each file of `evaluation.data`, a set named after its file. */
+async function loadEvaluation(config: TrainConfig, tokenizer: Tokenizer): Promise<RunEvaluation | undefined> {
+  const { data, maxResponseLength = config.maxResponseLength, ...settings } = config.evaluation
+  if (data === undefined) return undefined
+  const sets: EvaluationSet[] = []
+  for (const path of pathList(data)) {
+    const { prompts } = await loadPrompts([path], promptOptions(config, tokenizer))
+    sets.push({ name: basename(path, extname(path)), prompts })
+  }
+  return { ...settings, sets, maxResponseLength, topK: 0, maxBatchSize: config.maxBatchSize }
+}
+
+function promptOptions({ data, maxPromptLength }: TrainConfig, tokenizer: Tokenizer) {
+  return { tokenizer, systemPrompt: data.systemPrompt, promptSuffix: data.promptSuffix, maxPromptLength }
+}
+
+/** The recipe's keys of a whole config. */
+function recipeOf(config: TrainConfig): RecipeConfig {
+  const entries = Object.keys(recipeShape).map((key) => [key, config[key as keyof RecipeConfig]])
+  return Object.fromEntries(entries) as RecipeConfig
+}
+
+function describeRun(config: TrainConfig, prompts: number, dropped: { tooLong: number; duplicates: number }): string {
+  const updates = updatesPerStep(config)
+  const left = dropped.tooLong + dropped.duplicates
+  return [
+    `${prompts} prompts${left > 0 ? ` (${dropped.tooLong} too long and ${dropped.duplicates} duplicates dropped)` : ''}`,
+    `${config.promptsPerStep} x ${config.groupSize} responses a step`,
+    `N_SGD ${updates} (${updates === 1 ? 'on-policy' : 'off-policy'})`,
+    `${config.device} ${config.dtype}`,
+  ].join(', ')
+}
+
+/** Keys whose values differ from those that the run was started with, but for those that may. */
+async function changedKeys(folder: RunFolder, config: TrainConfig): Promise<string[]> {
+  const text = await folder.readConfig()
+  if (text === undefined) return []
+  const free = new Set(['steps', 'output', 'checkpointEvery', 'keepCheckpoints'])
+  const before = parse(text) as Record<string, unknown>
+  const after = JSON.parse(JSON.stringify(config)) as Record<string, unknown>
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])]
+    .filter((key) => !free.has(key) && JSON.stringify(before[key]) !== JSON.stringify(after[key]))
+    .map((key) => `${key} was ${JSON.stringify(before[key])}, is ${JSON.stringify(after[key])}`)
+}
