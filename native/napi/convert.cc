@@ -148,7 +148,10 @@ std::vector<float> Fields::float32s(const char* name) const {
 }
 
 std::vector<float> Fields::optional_float32s(const char* name) const {
-  return has(name) ? float32s(name) : std::vector<float>{};
+  if (!has(name)) return {};
+  auto values = float32s(name);
+  if (values.empty()) fail(name, "absent or have one value a response token", get(name));
+  return values;
 }
 
 std::vector<double> Fields::float64s(const char* name) const {

@@ -197,7 +197,7 @@ function isCount(value: unknown): value is number {
 }
 
 function isRange(value: unknown): value is [number, number] {
-  return Array.isArray(value) && value.length === 2 && value.every(isCount) && value[0] <= value[1]
+  return Array.isArray(value) && value.length === 2 && value.every(isCount) && value[0]! <= value[1]!
 }
 
 /** `no such file or directory` out of Node's longer text. */

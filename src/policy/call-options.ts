@@ -1,0 +1,167 @@
+import type { Device, DType } from '../native/contract.ts'
+import { flag, integer, number, type Option, optional, signal } from './options.ts'
+
+/** Where and in which type a policy computes. */
+export interface PolicyOptions {
+  /** default `cpu` */
+  device?: Device | undefined
+  /** Type of weights and activations, default `float32`. Masters, gradients and optimizer states are float32 always. */
+  dtype?: DType | undefined
+}
+
+export interface CreateOptions extends PolicyOptions {
+  /** Of the random weights, default 0. */
+  seed?: number | bigint | undefined
+}
+
+interface CallOptions {
+  /** Divides the logits, above 0, default 1. */
+  temperature?: number | undefined
+  /** Most tokens that go through the layers at once, default 8192. It changes memory and speed, not the result. */
+  maxTokensPerMicroBatch?: number | undefined
+  /** Stops the call at its next micro-batch; it rejects with the signal's reason and has changed nothing. */
+  signal?: AbortSignal | undefined
+}
+
+export interface ScoreOptions extends CallOptions {}
+
+/** The loss of Skywork-OR1, eq 3.1. */
+export interface LossOptions extends CallOptions {
+  /** The ratio is clipped to [1 - clipLow, 1 + clipHigh]; 0 to 1, default 0.2. */
+  clipLow?: number | undefined
+  /** At least 0, default 0.2. */
+  clipHigh?: number | undefined
+  /** Weight of the full-vocabulary entropy, default 0. */
+  entropyCoefficient?: number | undefined
+  /** Weight of k3 to the reference policy, at least 0, default 0; above 0 it needs `referenceLogprobs`. */
+  klCoefficient?: number | undefined
+  /** Compute layers again in the backward instead of keeping their activations: less memory, more time. Default false. */
+  activationCheckpointing?: boolean | undefined
+  /** Compute the prompt that consecutive sequences share once, default true. */
+  sharePrompts?: boolean | undefined
+}
+
+/** AdamW (Loshchilov and Hutter, 2019) and the clip of the gradient's global norm. */
+export interface TrainStepOptions extends LossOptions {
+  /** default 1e-6 */
+  learningRate?: number | undefined
+  /** default [0.9, 0.999] */
+  betas?: readonly [number, number] | undefined
+  /** default 1e-8 */
+  epsilon?: number | undefined
+  /** default 0.01 */
+  weightDecay?: number | undefined
+  /** Global 2-norm that the gradient is scaled down to, default 1; 0 switches the clip off. */
+  maxGradNorm?: number | undefined
+}
+
+export interface GenerateOptions {
+  /** Most tokens of a completion, its stop token included. */
+  maxNewTokens: number
+  /** 0 is greedy, default 1. */
+  temperature?: number | undefined
+  /** Sample among the likeliest tokens that make up this much probability; default 1, off. */
+  topP?: number | undefined
+  /** Sample among this many likeliest tokens; default 0, off. */
+  topK?: number | undefined
+  /** With the indices of prompt and sample it makes each sample's own random stream; default: random. */
+  seed?: number | bigint | undefined
+  stopTokenIds?: ArrayLike<number> | undefined
+  /** Most sequences decoded at once, default 256. */
+  maxBatchSize?: number | undefined
+  /** Stops within a token; the call rejects with the signal's reason. */
+  signal?: AbortSignal | undefined
+  /** Called at most ten times a second. What it throws stops the call and becomes its rejection. */
+  onProgress?: ((progress: { tokens: number; finished: number }) => void) | undefined
+}
+
+const device = {
+  fallback: 'cpu' as Device,
+  test: (value) => typeof value === 'string' && /^(cpu|cuda(:\d{1,3})?)$/.test(value),
+  expected: '"cpu", "cuda" or "cuda:N"',
+} satisfies Option<Device>
+
+const dtype = {
+  fallback: 'float32' as DType,
+  test: (value) => value === 'float32' || value === 'bfloat16',
+  expected: '"float32" or "bfloat16"',
+} satisfies Option<DType>
+
+const seedExpected = 'a whole number of at least 0'
+function isSeed(value: unknown): value is number | bigint {
+  return (
+    (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) ||
+    (typeof value === 'bigint' && value >= 0n)
+  )
+}
+
+function isTokenIds(value: unknown): value is ArrayLike<number> {
+  if (!Array.isArray(value) && !(value instanceof Int32Array)) return false
+  return Array.from(value as ArrayLike<unknown>).every(
+    (id) => typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < 2 ** 31,
+  )
+}
+
+function isFunction(value: unknown): value is (progress: { tokens: number; finished: number }) => void {
+  return typeof value === 'function'
+}
+
+export const policyRules = { device, dtype }
+export const createRules = {
+  ...policyRules,
+  seed: { ...optional(isSeed, seedExpected), fallback: 0 as number | bigint },
+}
+
+export const scoreRules = {
+  temperature: number(1, { above: 0 }),
+  maxTokensPerMicroBatch: integer(8192, 1),
+  signal,
+}
+
+export const lossRules = {
+  ...scoreRules,
+  clipLow: number(0.2, { least: 0, most: 1 }),
+  clipHigh: number(0.2, { least: 0 }),
+  entropyCoefficient: number(0),
+  klCoefficient: number(0, { least: 0 }),
+  activationCheckpointing: flag(false),
+  sharePrompts: flag(true),
+}
+
+export const trainStepRules = {
+  ...lossRules,
+  learningRate: number(1e-6, { least: 0 }),
+  betas: {
+    fallback: [0.9, 0.999] as readonly [number, number],
+    test: (value) =>
+      Array.isArray(value) &&
+      value.length === 2 &&
+      value.every((beta) => typeof beta === 'number' && beta >= 0 && beta < 1),
+    expected: 'two numbers from 0 to below 1',
+  } satisfies Option<readonly [number, number]>,
+  epsilon: number(1e-8, { above: 0 }),
+  weightDecay: number(0.01, { least: 0 }),
+  maxGradNorm: number(1, { least: 0 }),
+}
+
+export const generateRules = {
+  maxNewTokens: integer(undefined, 1),
+  temperature: number(1, { least: 0 }),
+  topP: number(1, { above: 0, most: 1 }),
+  topK: integer(0, 0),
+  seed: optional(isSeed, seedExpected),
+  stopTokenIds: { ...optional(isTokenIds, 'an array of token ids'), fallback: [] as ArrayLike<number> },
+  maxBatchSize: integer(256, 1),
+  signal,
+  onProgress: optional(isFunction, 'a function'),
+}
+
+export const batchKeys = ['tokenIds', 'offsets', 'promptLengths'] as const
+export const trainingBatchKeys = [
+  ...batchKeys,
+  'advantages',
+  'oldLogprobs',
+  'referenceLogprobs',
+  'samplerLogprobs',
+] as const
+export const promptKeys = ['promptTokenIds', 'n', 'seeds'] as const
