@@ -42,11 +42,8 @@ import { savePolicy } from './save-policy.ts'
 /** S sequences on one axis of N tokens, packed, never padded; R response tokens in all. */
 export type Batch = NativeBatch
 
-/** A batch and what is known of its response tokens. */
-export interface TrainingBatch extends Omit<NativeTrainingBatch, 'advantages'> {
-  /** [S] one advantage a sequence */
-  advantages: Float32Array | Float64Array
-}
+/** A batch, one advantage a sequence, and what else is known of its response tokens. */
+export type TrainingBatch = NativeTrainingBatch
 
 export type Scores = NativeScores
 export type StepStats = NativeStepStats
@@ -162,8 +159,8 @@ export class Policy implements Disposable {
   /** The loss and its gradient, which {@link gradient} reads; weights and optimizer stay as they are. */
   async computeGradients(batch: TrainingBatch, options: LossOptions = {}): Promise<StepStats> {
     const { signal, ...native } = resolveOptions('computeGradients options', options, lossRules)
-    const copy = nativeBatch('computeGradients batch', batch)
-    return this.#call(signal, (cancel) => this.#addon.computeGradients(this.#handle, copy, native, cancel))
+    refuseUnknownKeys('computeGradients batch', batch, trainingBatchKeys)
+    return this.#call(signal, (cancel) => this.#addon.computeGradients(this.#handle, batch, native, cancel))
   }
 
   /**
@@ -172,9 +169,9 @@ export class Policy implements Disposable {
    */
   async trainStep(batch: TrainingBatch, options: TrainStepOptions = {}): Promise<StepStats> {
     const { signal, betas, ...rest } = resolveOptions('trainStep options', options, trainStepRules)
-    const copy = nativeBatch('trainStep batch', batch)
+    refuseUnknownKeys('trainStep batch', batch, trainingBatchKeys)
     const native = { ...rest, beta1: betas[0], beta2: betas[1] }
-    return this.#call(signal, (cancel) => this.#addon.trainStep(this.#handle, copy, native, cancel))
+    return this.#call(signal, (cancel) => this.#addon.trainStep(this.#handle, batch, native, cancel))
   }
 
   /** Names as in Hugging Face checkpoints, in the order of the layers; a tied output embedding is not listed again. */
@@ -282,12 +279,6 @@ function nativePrompt(prompt: GeneratePrompt, index: number, seed: number | bigi
     n,
     seeds: seeds ?? BigUint64Array.from({ length: n }, (_, sample) => sampleSeed(...halves, index, sample)),
   }
-}
-
-function nativeBatch(what: string, batch: TrainingBatch): NativeTrainingBatch {
-  refuseUnknownKeys(what, batch, trainingBatchKeys)
-  const { advantages } = batch
-  return { ...batch, advantages: advantages instanceof Float64Array ? Float32Array.from(advantages) : advantages }
 }
 
 function rethrow(error: unknown): never {
