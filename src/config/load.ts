@@ -130,10 +130,10 @@ function keyNode(node: unknown, path: readonly string[]): ParsedNode | undefined
 function setIn(values: Record<string, unknown>, { path, value, text }: Override): void {
   let at = values
   for (const [index, key] of path.slice(0, -1).entries()) {
-    const next = at[key] ?? {}
+    // Own keys only: `__proto__` from a command line must not reach the prototype of all objects.
+    const next = (Object.hasOwn(at, key) ? at[key] : undefined) ?? {}
     if (typeof next !== 'object' || next === null || Array.isArray(next))
       throw new ConfigError(`override '${text}': '${path.slice(0, index + 1).join('.')}' has no keys below it`)
-    // Not `at[key] = next`: `__proto__` from a command line must stay a plain, unknown key.
     Object.defineProperty(at, key, { value: next, enumerable: true, configurable: true, writable: true })
     at = next as Record<string, unknown>
   }

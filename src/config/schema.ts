@@ -4,7 +4,7 @@ const pathList = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)],
   error: 'expected a path or a list of paths',
 })
 const count = z.int().min(1)
-const share = z.number().min(0).max(1)
+const decay = z.number().min(0).lt(1)
 
 const device = z
   .string()
@@ -16,7 +16,7 @@ const optimizer = {
   learningRate: z.number().positive().default(1e-6).describe('Step size of AdamW, constant after the warm-up.'),
   warmupSteps: z.int().min(0).default(0).describe('Steps over which the learning rate rises linearly from near 0.'),
   betas: z
-    .tuple([share, share])
+    .tuple([decay, decay])
     .default([0.9, 0.999])
     .describe('Decay of the first and second moments of AdamW, each in [0, 1).'),
   epsilon: z.number().positive().default(1e-8).describe('Term added to the root of the second moment of AdamW.'),

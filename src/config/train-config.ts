@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { adaptiveOptions } from '../train/entropy-control.ts'
 import { ConfigError } from './config-error.ts'
 import { type ConfigSource, filePath, loadConfig, type PathResolver } from './load.ts'
 import { type SftConfig, sftSchema, type TrainConfig, trainSchema } from './schema.ts'
@@ -20,7 +21,18 @@ export async function loadTrainConfig(source: ConfigSource): Promise<TrainConfig
   await requireModel(config.model)
   await requireFiles('data.train', config.data.train)
   if (config.evaluation.data !== undefined) await requireFiles('evaluation.data', config.evaluation.data)
-  return config
+  return completed(config)
+}
+
+/** Fills in the defaults that follow from other keys, so that the resolved config says all that is used. */
+function completed(config: TrainConfig): TrainConfig {
+  const { promptsPerUpdate = config.promptsPerStep, entropy, evaluation } = config
+  return {
+    ...config,
+    promptsPerUpdate,
+    entropy: entropy.controller === 'adaptive' ? { ...entropy, ...adaptiveOptions(entropy) } : entropy,
+    evaluation: { ...evaluation, maxResponseLength: evaluation.maxResponseLength ?? config.maxResponseLength },
+  }
 }
 
 /** The settings of a supervised run, complete and with absolute paths. Throws as `loadTrainConfig`. */
@@ -51,10 +63,8 @@ export async function requireFiles(key: string, paths: string | readonly string[
 }
 
 /** The file part of `./reward.ts#name`; a built-in verifier stays its name. */
-export const verifierPath: PathResolver = (spec, base) => {
-  const [file, name] = spec.split('#', 2)
-  return name === undefined || !file ? spec : `${resolve(base, file)}#${name}`
-}
+export const verifierPath: PathResolver = (spec, base) =>
+  /\.[cm]?[jt]s(#.*)?$/.test(spec) ? filePath(spec, base) : spec
 
 async function isFile(path: string): Promise<boolean> {
   return stat(path).then(

@@ -50,7 +50,8 @@ export async function evaluate(
   const answers = await Promise.all(
     sampled.map(async (group) => ({
       sampled: group,
-      verdicts: await verifyGroup(group, verifier, 'zero', signal),
+      // As any test of a model: what was answered counts, wherever the response ended.
+      verdicts: await verifyGroup(group, verifier, 'graded', signal),
     })),
   )
   const verdicts = answers.flatMap((answer) => answer.verdicts)

@@ -15,8 +15,14 @@ export function entropyControl(entropy: RecipeConfig['entropy']): {
   if (entropy.controller === 'off') return { controller: new ConstantEntropy(0), estimator: 'full' }
   if (entropy.controller === 'constant')
     return { controller: new ConstantEntropy(entropy.coefficient), estimator: 'full' }
+  const options = adaptiveOptions(entropy)
+  return { controller: new AdaptiveEntropy(options), estimator: options.estimator }
+}
+
+/** Every option of the adaptive controller: what the config says, else what its variant says. */
+export function adaptiveOptions(entropy: RecipeConfig['entropy']): AdaptiveEntropyOptions {
   const variant: AdaptiveEntropyOptions = adaptiveEntropyVariants[entropy.variant]
-  const options: AdaptiveEntropyOptions = {
+  return {
     target: entropy.target,
     delta: entropy.delta ?? variant.delta,
     maximum: entropy.maximum === undefined ? variant.maximum : entropy.maximum,
@@ -25,5 +31,4 @@ export function entropyControl(entropy: RecipeConfig['entropy']): {
     timing: entropy.timing ?? variant.timing,
     estimator: entropy.estimator ?? variant.estimator,
   }
-  return { controller: new AdaptiveEntropy(options), estimator: options.estimator }
 }

@@ -6,6 +6,7 @@ import { loadPrompts } from '../data/load-prompts.ts'
 import type { EvaluationSet } from '../evaluate/evaluate.ts'
 import type { RunEvaluation } from '../evaluate/evaluator.ts'
 import { RunFolder } from '../metrics/run-folder.ts'
+import type { Device } from '../native/contract.ts'
 import { Policy } from '../policy/policy.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { loadVerifier } from '../verify/load-verifier.ts'
@@ -55,8 +56,10 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
   const verifier = await loadVerifier(config.verifier, process.cwd())
   const { prompts, dropped } = await loadPrompts(pathList(config.data.train), promptOptions(config, tokenizer))
   const evaluation = await loadEvaluation(config, tokenizer)
-  const compute = { device: config.device as 'cpu', dtype: config.dtype }
-  const policy = await Policy.load(checkpoint?.path ?? config.model, compute)
+  const compute = { device: config.device as Device, dtype: config.dtype }
+  // A resumed run loads the model too: the checkpoint's optimizer file holds the float32 weights, and what `save`
+  // copies beside the weights comes from a folder that no pruning removes.
+  const policy = await Policy.load(config.model, compute)
   const referencePolicy = config.klCoefficient > 0 ? await Policy.load(config.model, compute) : undefined
   note(describeRun(config, prompts.length, dropped))
   try {

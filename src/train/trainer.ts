@@ -170,8 +170,8 @@ export class Trainer {
   }
 
   /**
-   * Goes on from a checkpoint of `output`, whose weights the policy was loaded from; what the run wrote past it is
-   * dropped. Without a checkpoint the run starts again from its beginning.
+   * Goes on from a checkpoint of `output`: weights, optimizer, controller and prompt stream are restored, and what the
+   * run wrote past it is dropped. Without a checkpoint the run starts again from its beginning.
    */
   async resume(checkpoint: RunCheckpoint | undefined): Promise<void> {
     if (checkpoint) {

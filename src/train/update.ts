@@ -38,8 +38,10 @@ export async function updatePolicy(
 
   const batches = []
   for (const { sampledLogprobs, ...batch } of updateBatches(kept, promptsPerUpdate, config.truncation.advantageMask)) {
+    const { tokenIds, offsets, promptLengths } = batch
+    const score = { temperature, maxTokensPerMicroBatch, ...(signal && { signal }) }
     const reference =
-      klCoefficient > 0 ? await referencePolicy?.score(batch, { temperature, maxTokensPerMicroBatch }) : undefined
+      klCoefficient > 0 ? await referencePolicy?.score({ tokenIds, offsets, promptLengths }, score) : undefined
     batches.push({
       ...batch,
       samplerLogprobs: sampledLogprobs,
