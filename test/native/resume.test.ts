@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import { comparable, tinyRun } from './tiny-run.ts'
+
+// One thread: a model this small only waits for a second one.
+const env = { ...process.env, OMP_NUM_THREADS: '1' }
+const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+function start(...args: string[]): { child: ChildProcess; ended: Promise<{ code: number | null; output: string }> } {
+  const child = spawn(process.execPath, ['--import=tsx', cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
+  let output = ''
+  child.stdout!.on('data', (data) => {
+    output += data
+  })
+  child.stderr!.on('data', (data) => {
+    output += data
+  })
+  const ended = new Promise<{ code: number | null; output: string }>((resolve) =>
+    child.on('close', (code) => resolve({ code, output })),
+  )
+  return { child, ended }
+}
+
+async function completed(t: ExecutionContext, ...args: string[]): Promise<string> {
+  const { code, output } = await start(...args).ended
+  t.is(code, 0, output)
+  return output
+}
+
+/** Waits until the run has that many lines of metrics. */
+async function reached(output: string, lines: number): Promise<void> {
+  for (;;) {
+    const text = await readFile(join(output, 'metrics.jsonl'), 'utf8').catch(() => '')
+    if (text.split('\n').length > lines) return
+    await sleep(5)
+  }
+}
+
+async function sameRun(t: ExecutionContext, one: string, other: string): Promise<void> {
+  t.deepEqual(await comparable(join(other, 'metrics.jsonl')), await comparable(join(one, 'metrics.jsonl')))
+  t.deepEqual(await readdir(join(other, 'rollouts')), await readdir(join(one, 'rollouts')))
+  for (const name of await readdir(join(one, 'rollouts')))
+    t.is(await readFile(join(other, 'rollouts', name), 'utf8'), await readFile(join(one, 'rollouts', name), 'utf8'))
+  const [weights, others] = await Promise.all(
+    [one, other].map((run) => readFile(join(run, 'checkpoints/step-000006/optimizer.safetensors'))),
+  )
+  t.true(weights!.equals(others!), 'the float32 weights and moments are the same bit for bit')
+}
+
+test.serial('a run that is killed and resumed equals one that was not, bit for bit', async (t) => {
+  const { folder, config } = await tinyRun(t, 'evaluation: { data: rows.jsonl, samples: 2, every: 3 }\n')
+  const whole = join(folder, 'whole')
+  await completed(t, 'train', '-c', config, `output=${whole}`)
+
+  const killed = join(folder, 'killed')
+  for (const lines of [1, 3, 5]) {
+    const { child, ended } = start('train', '-c', config, `output=${killed}`, ...(lines > 1 ? ['--resume'] : []))
+    await reached(killed, lines)
+    child.kill('SIGKILL')
+    await ended
+  }
+  const text = await completed(t, 'train', '-c', config, `output=${killed}`, '--resume')
+  t.regex(text, /resuming after step [24]/)
+  await sameRun(t, whole, killed)
+
+  const summary = JSON.parse(await readFile(join(killed, 'summary.json'), 'utf8'))
+  const first = JSON.parse(await readFile(join(whole, 'summary.json'), 'utf8'))
+  t.is(summary.steps, 6)
+  t.is(summary.accuracyBefore, first.accuracyBefore)
+  t.is(summary.accuracyAfter, first.accuracyAfter)
+  t.deepEqual((await readdir(join(killed, 'checkpoints'))).sort(), ['step-000004', 'step-000006'])
+})
+
+test.serial('off-policy runs resume exactly too', async (t) => {
+  const settings = 'promptsPerUpdate: 2\nreuse: 2\nclipHigh: 0.28\nklCoefficient: 0.01\nwarmupSteps: 4\n'
+  const { folder, config } = await tinyRun(t, settings)
+  const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')]
+  await completed(t, 'train', '-c', config, `output=${whole}`)
+  await completed(t, 'train', '-c', config, `output=${parts}`, 'steps=3')
+  await completed(t, 'train', '-c', config, `output=${parts}`, '--resume')
+  await sameRun(t, whole, parts)
+  const [line] = await comparable(join(whole, 'metrics.jsonl'))
+  t.is(line!['actor/updates'], 4)
+  t.is(line!['actor/learning_rate'], 0.0025)
+})
+
+test.serial('Ctrl-C saves the last whole step and exits 130; the run goes on from there', async (t) => {
+  const { folder, config } = await tinyRun(t)
+  const whole = join(folder, 'whole')
+  await completed(t, 'train', '-c', config, `output=${whole}`, 'checkpointEvery=0')
+  const stopped = join(folder, 'stopped')
+  const { child, ended } = start('train', '-c', config, `output=${stopped}`, 'checkpointEvery=0')
+  await reached(stopped, 2)
+  child.kill('SIGINT')
+  const { code, output } = await ended
+  t.is(code, 130, output)
+  t.regex(output, /stopping: saving the last whole step/)
+  const [checkpoint] = await readdir(join(stopped, 'checkpoints'))
+  t.regex(checkpoint!, /^step-00000[2-5]$/)
+  await completed(t, 'train', '-c', config, `output=${stopped}`, 'checkpointEvery=0', '--resume')
+  await sameRun(t, whole, stopped)
+})
+
+test.serial('a second run into the same folder, a changed config and changed data are told', async (t) => {
+  const { folder, config } = await tinyRun(t)
+  const out = join(folder, 'out')
+  await completed(t, 'train', '-c', config, 'steps=2')
+  const again = await start('train', '-c', config).ended
+  t.is(again.code, 2)
+  t.regex(again.output, /'output': .*out already holds a run \(checkpoints\); go on with it by --resume/)
+  t.notRegex(again.output, /\n\s+at /, 'no stack')
+
+  const changed = await completed(t, 'train', '-c', config, 'steps=3', 'learningRate=0.02', '--resume')
+  t.regex(changed, /config differs: learningRate was 0\.01, is 0\.02/)
+  t.deepEqual(
+    (await comparable(join(out, 'metrics.jsonl'))).map(({ step }) => step),
+    [1, 2, 3],
+  )
+
+  await writeFile(join(folder, 'rows.jsonl'), '{"prompt":"1+1=","answer":"2"}\n')
+  const other = await start('train', '-c', config, 'steps=4', '--resume').ended
+  t.is(other.code, 2)
+  t.regex(other.output, /'data.train': 1 prompts, but the run that is resumed had 10/)
+})
