@@ -1,5 +1,3 @@
-import { stripVTControlCharacters } from 'node:util'
-
 /** How a command ends that did not end well. */
 export interface Failure {
   /** Empty where it was printed already. */
@@ -15,6 +13,7 @@ export function failure(error: unknown, verbose: boolean): Failure {
   if (typeof code === 'string' && code.startsWith('commander.'))
     return { message: '', code: (error as unknown as { exitCode: number }).exitCode === 0 ? 0 : 2 }
   if (error.name === 'AbortError') return { message: 'magic-grpo: interrupted', code: 130 }
-  const text = stripVTControlCharacters(verbose ? (error.stack ?? error.message) : error.message)
+  // A message may quote a file or a response: line breaks and tabs stay, what else steers a terminal does not.
+  const text = (verbose ? (error.stack ?? error.message) : error.message).replace(/[^\P{Cc}\n\t]/gu, '')
   return { message: `magic-grpo: ${text}`, code: error.name === 'ConfigError' ? 2 : 1 }
 }

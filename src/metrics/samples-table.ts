@@ -1,4 +1,3 @@
-import { stripVTControlCharacters } from 'node:util'
 import type { Sampled } from '../rollout/rollout.ts'
 import type { Verdict } from '../verify/verifier.ts'
 
@@ -43,5 +42,5 @@ function cell(text: string, width: number): string {
 
 /** One line, without characters that steer a terminal or reverse the text. */
 export function printable(text: string): string {
-  return stripVTControlCharacters(text.replace(/\s+/g, ' ')).replace(/[\p{Cc}\p{Cf}]/gu, '')
+  return text.replace(/\s+/g, ' ').replace(/[\p{Cc}\p{Cf}]/gu, '')
 }
