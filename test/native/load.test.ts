@@ -1,0 +1,104 @@
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import { type BuiltAddon, chooseLibtorch, findAddon, loadAddon } from '../../src/native/load.ts'
+
+const built = findAddon()
+const libtorch = chooseLibtorch(built, process.env)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+function temporary(t: ExecutionContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'load-test-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** A copy of the built addon whose RPATH names a folder that is not there, as after libtorch was moved. */
+function strandedAddon(t: ExecutionContext, written: Omit<BuiltAddon, 'path'>): string {
+  const folder = temporary(t)
+  const release = join(folder, 'build/Release')
+  mkdirSync(release, { recursive: true })
+  const binary = readFileSync(built.path)
+  const rpath = Buffer.from(`${built.libtorch}/lib\0`)
+  const at = binary.indexOf(rpath)
+  t.true(built.libtorch !== '' && at > 0, 'the RPATH of a local build is its libtorch')
+  binary.write(`/gone/${'x'.repeat(rpath.length)}`.slice(0, rpath.length - 1), at, 'latin1')
+  writeFileSync(join(release, 'magic_grpo.node'), binary)
+  copyFileSync(join(dirname(built.path), 'magic_grpo_preload.so'), join(release, 'magic_grpo_preload.so'))
+  writeFileSync(join(release, 'magic_grpo.json'), JSON.stringify(written))
+  return folder
+}
+
+/** Loads the addon of that folder in a process of its own; LIBTORCH as given. */
+function loadIn(folder: string, env: Record<string, string>): { version?: string; code?: string; message?: string } {
+  const script = `import { loadAddon } from ${JSON.stringify(new URL('../../src/native/load.ts', import.meta.url).href)}
+    try { console.log(JSON.stringify({ version: loadAddon().versions().libtorch })) }
+    catch (error) { console.log(JSON.stringify({ code: error.code, message: error.message })) }`
+  const child = spawnSync(process.execPath, ['--import=tsx', '--input-type=module', '-e', script], {
+    cwd: root,
+    encoding: 'utf8',
+    env: { PATH: '', HOME: folder, MAGIC_GRPO_PREBUILD: folder, ...env },
+  })
+  if (child.status !== 0) throw new Error(`the process died (${child.signal ?? child.status}): ${child.stderr}`)
+  return JSON.parse(child.stdout)
+}
+
+test('the addon loads once and says what it is', (t) => {
+  const versions = loadAddon().versions()
+  t.is(loadAddon(), loadAddon())
+  t.is(versions.libtorch, libtorch.version.split('+')[0]!)
+  t.is(versions.builtAgainst, built.version.split('+')[0]!)
+  t.true(versions.threads >= 1)
+})
+
+test('where the RPATH leads nowhere, libtorch is opened by its path first', (t) => {
+  const folder = strandedAddon(t, { version: built.version, libtorch: '' })
+  t.deepEqual(loadIn(folder, { LIBTORCH: libtorch.root }), { version: libtorch.version.split('+')[0]! })
+})
+
+test('an addon that does not load is an error with what to do, not a crash', (t) => {
+  // it claims an RPATH that it does not have
+  const folder = strandedAddon(t, { version: built.version, libtorch: libtorch.root })
+  const { code, message } = loadIn(folder, {})
+  t.is(code, 'ADDON_MISSING')
+  t.regex(message!, /magic_grpo\.node does not load: .*cannot open shared object file.*Possible solutions/s)
+})
+
+test('a libtorch of another version is refused before anything is loaded', (t) => {
+  const folder = strandedAddon(t, { version: '2.12.0+cpu', libtorch: '' })
+  const { code, message } = loadIn(folder, { LIBTORCH: libtorch.root })
+  t.is(code, 'LIBTORCH_VERSION')
+  t.true(message!.includes(`built against libtorch 2.12.0+cpu, but ${libtorch.root} is ${libtorch.version}`), message)
+  t.regex(message!, /Possible solutions/)
+})
+
+test('no libtorch at all: the folder that is gone is named, with what to do', (t) => {
+  const folder = strandedAddon(t, { version: built.version, libtorch: '/gone/libtorch' })
+  const { code, message } = loadIn(folder, { MAGIC_GRPO_CACHE: join(folder, 'cache') })
+  t.is(code, 'LIBTORCH_MISSING')
+  t.regex(message!, /built against \/gone\/libtorch: \/gone\/libtorch does not exist.*LIBTORCH=DIR/s)
+})
+
+test('LIBTORCH that names nothing is told by its name', (t) => {
+  const folder = strandedAddon(t, { version: built.version, libtorch: libtorch.root })
+  const { code, message } = loadIn(folder, { LIBTORCH: '/gone/too' })
+  t.is(code, 'LIBTORCH_MISSING')
+  t.regex(message!, /LIBTORCH names no libtorch: \/gone\/too does not exist/)
+})
+
+test('no addon, and one whose build did not finish', (t) => {
+  const folder = temporary(t)
+  t.throws(() => findAddon(folder), { code: 'ADDON_MISSING', message: /no native addon for .*npm run build/s })
+  mkdirSync(join(folder, 'build/Release'), { recursive: true })
+  writeFileSync(join(folder, 'build/Release/magic_grpo.node'), '')
+  t.throws(() => findAddon(folder), { code: 'ADDON_MISSING', message: /its build did not finish/ })
+})
+
+test('the libtorch of the build is taken without a search, and LIBTORCH overrides it', (t) => {
+  const own = { path: built.path, version: libtorch.version, libtorch: libtorch.root }
+  t.is(chooseLibtorch(own, { PATH: '' }).foundBy, 'build')
+  t.is(chooseLibtorch(own, { PATH: '', LIBTORCH: libtorch.root }).foundBy, 'LIBTORCH')
+})
