@@ -37,11 +37,11 @@ async function findLibtorch(): Promise<Libtorch> {
   )
 }
 
-/** dist/ of a clone; the published package brings it. */
+/** dist/ of a clone; the published package brings it, and no tsconfig.build.json. */
 async function buildTypeScript(): Promise<void> {
   const settings = join(root, 'tsconfig.build.json')
   const compiler = tryResolve('typescript/bin/tsc')
-  if (!existsSync(join(root, 'tsconfig.build.json')) || !compiler) return
+  if (!existsSync(settings) || !compiler) return
   const stampPath = join(root, 'dist/.stamp')
   const stamp = digest(root, filesOf(root, ['src', 'tsconfig.json', 'tsconfig.build.json']), {})
   if (readStamp(stampPath) === stamp) {

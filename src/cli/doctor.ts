@@ -38,7 +38,7 @@ export async function doctor(env: Environment = process.env): Promise<DoctorRepo
   const findings = await examine(env)
   return {
     ok: findings.every((finding) => finding.state !== 'missing'),
-    text: render(findings, !env.NO_COLOR && (process.stdout.isTTY || Boolean(env.FORCE_COLOR))),
+    text: render(findings, !env.NO_COLOR && (process.stdout.isTTY || (env.FORCE_COLOR ?? '0') !== '0')),
   }
 }
 
