@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Policy } from '../../src/index.ts'
 import { largestDifference, norm, relativeError } from '../reference/compare.ts'
-import { architectures, loadGolden, packSequences } from '../reference/golden.ts'
+import { architectures, loadGolden, packSequences, sequencesOf } from '../reference/golden.ts'
 import { Random } from '../reference/random.ts'
 import { findPython, type TransformersScores, transformersScores } from '../reference/transformers.ts'
 
@@ -63,7 +63,7 @@ const optimizer = {
 /** Everything that a float32 policy says about the batch equals what transformers computed on the saved folder. */
 async function computesTheSame(t: ExecutionContext, policy: Policy, batch: Batch, expected: TransformersScores) {
   const { temperature } = batch
-  const scores = await policy.score(packed(batch), { temperature })
+  const scores = await policy.score(sequencesOf(packed(batch)), { temperature })
   t.true(relativeError(scores.logprobs, expected.logprobs) <= 1e-4)
   t.true(relativeError(scores.entropy, expected.entropy) <= 1e-4)
 
@@ -118,11 +118,11 @@ for (const name of architectures) {
       loadsWhole(t, expected, 'bfloat16')
       // The saved weights are bfloat16 numbers: computed on in float32 they give the same as in float64.
       using wide = await Policy.load(dir, { device: 'cpu', dtype: 'float32' })
-      const scores = await wide.score(packed(batch), { temperature })
+      const scores = await wide.score(sequencesOf(packed(batch)), { temperature })
       t.true(relativeError(scores.logprobs, expected.logprobs) <= 1e-4)
       t.true(relativeError(scores.entropy, expected.entropy) <= 1e-4)
       // Computed in bfloat16, with its 8 bits at every layer, log-probs (of about 6 nats) are within 0.15 nats.
-      const narrow = await policy.score(packed(batch), { temperature })
+      const narrow = await policy.score(sequencesOf(packed(batch)), { temperature })
       t.true(largestDifference(narrow.logprobs, expected.logprobs) <= 0.15)
       t.true(relativeError(narrow.logprobs, expected.logprobs) <= 0.01)
     }),
@@ -181,7 +181,7 @@ for (const [title, config] of Object.entries(created)) {
       await policy.save(dir)
       const expected = transformersScores(python, dir, { ...batch, newTokens: 4 })
       loadsWhole(t, expected, 'float32')
-      t.is(expected.architecture, config.architectures[0])
+      t.is(expected.architecture, config.architectures[0]!)
       await computesTheSame(t, policy, batch, expected)
     }),
   )

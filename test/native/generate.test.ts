@@ -1,7 +1,7 @@
 import test from 'ava'
 import { Policy } from '../../src/index.ts'
 import { largestDifference, relativeError } from '../reference/compare.ts'
-import { architectures, loadGolden, packSequences } from '../reference/golden.ts'
+import { architectures, loadGolden, packSequences, sequencesOf } from '../reference/golden.ts'
 import { Random } from '../reference/random.ts'
 import { chiSquare, chiSquareCritical, keepOnly, softmax, topKSet, topPSet } from '../reference/statistics.ts'
 
@@ -36,7 +36,7 @@ async function rescored(policy: Policy, results: Results, given: ReturnType<type
     all.map(() => 0),
   )
   return {
-    scores: await policy.score(batch, { temperature }),
+    scores: await policy.score(sequencesOf(batch), { temperature }),
     logprobs: all.flatMap(({ logprobs }) => Array.from(logprobs)),
     entropy: all.flatMap(({ entropy }) => Array.from(entropy)),
   }
@@ -96,6 +96,20 @@ test('a sample depends on its own seed alone: not on what else is in the call', 
   for (const [j, completion] of together[0]!.completions.entries()) {
     t.deepEqual(completion.tokenIds, alone[0]!.completions[j]!.tokenIds)
   }
+})
+
+test('a sample with a seed of its own does not depend on the order of the prompts', async (t) => {
+  using policy = await load()
+  const given = prompts(golden['qwen2-tied']!.vocabSize).map((prompt, i) => ({
+    ...prompt,
+    seeds: BigUint64Array.from({ length: prompt.n }, (_, j) => 2n ** 63n + BigInt(100 * i + j)),
+  }))
+  const options = { maxNewTokens: 16, temperature: 1, stopTokenIds: [], maxBatchSize: 4 }
+  const forward = await policy.generate(given, options)
+  const backward = await policy.generate(given.toReversed(), options)
+  const tokens = (results: Results) =>
+    results.map(({ completions }) => completions.map(({ tokenIds }) => Array.from(tokenIds)))
+  t.deepEqual(tokens(backward).toReversed(), tokens(forward))
 })
 
 test('the same seed repeats, another seed and another sample differ', async (t) => {

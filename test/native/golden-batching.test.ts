@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { Policy } from '../../src/index.ts'
 import { relativeError } from '../reference/compare.ts'
-import { architectures, type Golden, loadGolden, lossOptions, packSequences } from '../reference/golden.ts'
+import { architectures, type Golden, loadGolden, lossOptions, packSequences, sequencesOf } from '../reference/golden.ts'
 import { Random } from '../reference/random.ts'
 
 /** How the work is divided changes only the order of float32 sums. */
@@ -75,7 +75,7 @@ function groupedBatch(golden: Golden) {
 /** Old and reference log-probs near those of the policy, so that some tokens clip and no ratio lies on the clip's edge. */
 async function offPolicy(policy: Policy, batch: ReturnType<typeof packSequences>): Promise<TrainingBatch> {
   const random = new Random(18)
-  const { logprobs } = await policy.score(batch, { temperature: 0.9 })
+  const { logprobs } = await policy.score(sequencesOf(batch), { temperature: 0.9 })
   const shifted = () =>
     logprobs.map((logprob) => logprob + (random.uniform() < 0.5 ? 0.1 : 0.4) * Math.sign(random.normal()))
   return { ...batch, oldLogprobs: shifted(), referenceLogprobs: shifted() }
@@ -109,10 +109,10 @@ for (const name of architectures) {
   test(`${name}: scores do not depend on the micro-batch budget`, async (t) => {
     using policy = await load()
     const { batch } = groupedBatch(golden)
-    const expected = await policy.score(batch, { temperature: 0.9 })
+    const expected = await policy.score(sequencesOf(batch), { temperature: 0.9 })
     t.is(expected.logprobs.length, 88)
     for (const maxTokensPerMicroBatch of [1, 16, 64]) {
-      const actual = await policy.score(batch, { temperature: 0.9, maxTokensPerMicroBatch })
+      const actual = await policy.score(sequencesOf(batch), { temperature: 0.9, maxTokensPerMicroBatch })
       t.true(relativeError(actual.logprobs, expected.logprobs) <= bound)
       t.true(relativeError(actual.entropy, expected.entropy) <= bound)
     }

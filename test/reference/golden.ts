@@ -59,6 +59,11 @@ export function packSequences(sequences: number[][], promptLengths: number[], ad
   }
 }
 
+/** The part of a batch that `score` takes. */
+export function sequencesOf({ tokenIds, offsets, promptLengths }: PackedBatch) {
+  return { tokenIds, offsets, promptLengths }
+}
+
 /** One folder of test/golden: the checkpoint, and what transformers computes on it in float64. */
 export function loadGolden(name: (typeof architectures)[number]) {
   const url = new URL(`../golden/${name}/`, import.meta.url)
@@ -73,7 +78,23 @@ export function loadGolden(name: (typeof architectures)[number]) {
     batch: packSequences(expected.sequences, expected.prompt_lengths, expected.advantages),
     oldLogprobs: Float32Array.from(expected.old_logprobs.flat()),
     referenceLogprobs: Float32Array.from(expected.reference_logprobs.flat()),
+    greedy: greedyTokens(name, expected),
   }
+}
+
+const greedyCorrections: Record<string, Record<number, number[]>> = JSON.parse(
+  readFileSync(new URL('./golden-greedy.json', import.meta.url), 'utf8'),
+)
+
+/**
+ * 20 greedy tokens a prompt. Where the prompt holds token 0, `greedy_20` is what transformers gives when it takes that 0 for
+ * padding: golden_greedy.py has the same by transformers with the whole prompt attended to.
+ */
+function greedyTokens(name: string, expected: Expected): number[][] {
+  return expected.greedy_20.map((tokens, s) => {
+    const prompt = expected.sequences[s]!.slice(0, expected.prompt_lengths[s]!)
+    return prompt.includes(0) ? greedyCorrections[name]![s]! : tokens
+  })
 }
 
 export type Golden = ReturnType<typeof loadGolden>

@@ -99,8 +99,8 @@ export async function wrongUses(policy: Policy) {
   await policy.generate([{ promptTokenIds: tokenIds, n: 1 }], { maxNewTokens: 1, top_p: 0.9 })
   // @ts-expect-error: training needs advantages
   await policy.trainStep(batch, { learningRate: 1e-6 })
-  // @ts-expect-error: advantages are Float32Array
-  await policy.trainStep({ ...batch, advantages: Float64Array.of(1) }, { learningRate: 1e-6 })
+  // @ts-expect-error: advantages are a typed array
+  await policy.trainStep({ ...batch, advantages: [1] }, { learningRate: 1e-6 })
   // @ts-expect-error: AdamW has two betas
   await policy.trainStep({ ...batch, advantages }, { learningRate: 1e-6, betas: [0.9] })
   // @ts-expect-error: there is no such option
