@@ -20,7 +20,8 @@ import type { Policy, StepStats } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
-import type { Verifier } from '../verify/verifier.ts'
+import { FunctionVerifier } from '../verify/function-verifier.ts'
+import type { RewardFunction, Verifier } from '../verify/verifier.ts'
 import { entropyControl } from './entropy-control.ts'
 import { grade, trainedRollouts } from './grade.ts'
 import { learningRateAt } from './learning-rate.ts'
@@ -48,7 +49,8 @@ export interface TrainerOptions {
   policy: Policy
   tokenizer: Pick<Tokenizer, 'decode' | 'stopTokenIds'>
   prompts: readonly Prompt[]
-  verifier: Pick<Verifier, 'verify'>
+  /** A verifier, or a plain function of a response, such as `({ response, answer }) => response.includes(answer)`. */
+  verifier: Pick<Verifier, 'verify'> | RewardFunction
   /** Any key of the recipe; the others have their defaults. */
   config?: RecipeInput
   /** What the k3 term holds the policy to, needed where klCoefficient > 0. It is never trained. */
@@ -85,6 +87,7 @@ export class Trainer {
   readonly config: RecipeConfig
   readonly folder: RunFolder | undefined
   readonly #options: TrainerOptions
+  readonly #verifier: Pick<Verifier, 'verify'>
   readonly #engine: LocalEngine
   readonly #stream: PromptStream
   readonly #controller: EntropyController
@@ -102,13 +105,16 @@ export class Trainer {
       throw new ConfigError("'referencePolicy': expected a policy, as klCoefficient is above 0; it is missing")
     this.#options = options
     this.folder = options.output === undefined ? undefined : new RunFolder(options.output)
+    const { verifier } = options
+    this.#verifier =
+      typeof verifier === 'function' ? new FunctionVerifier(verifier.name || 'reward', verifier) : verifier
     this.#engine = new LocalEngine(options.policy, options.tokenizer)
     this.#stream = new PromptStream(options.prompts, { seed: this.config.seed })
     const { controller, estimator } = entropyControl(this.config.entropy)
     this.#controller = controller
     this.#estimator = estimator
     if (options.evaluation)
-      this.#evaluator = new Evaluator(this.#engine, options.verifier, options.evaluation, this.folder)
+      this.#evaluator = new Evaluator(this.#engine, this.#verifier, options.evaluation, this.folder)
   }
 
   /** Steps completed so far. */
@@ -149,7 +155,7 @@ export class Trainer {
     try {
       const prompts = this.#stream.next(config.promptsPerStep)
       const sampled = await clock.time('rollout', () => this.#rollout(prompts, step, signal))
-      const groups = await clock.time('verify', () => grade(sampled, this.#options.verifier, config, signal))
+      const groups = await clock.time('verify', () => grade(sampled, this.#verifier, config, signal))
       const kept = groups.filter((group) => !group.rejected)
       const entropy = estimateEntropy(trainedRollouts(kept.length > 0 ? kept : groups, config))
       const observed = entropy[this.#estimator]

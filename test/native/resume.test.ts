@@ -6,12 +6,10 @@ import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { comparable, tinyRun } from './tiny-run.ts'
 
-// One thread: a model this small only waits for a second one.
-const env = { ...process.env, OMP_NUM_THREADS: '1' }
 const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 function start(...args: string[]): { child: ChildProcess; ended: Promise<{ code: number | null; output: string }> } {
-  const child = spawn(process.execPath, ['--import=tsx', cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
+  const child = spawn(process.execPath, ['--import=tsx', cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   child.stdout!.on('data', (data) => {
     output += data

@@ -5,6 +5,9 @@ import type { ExecutionContext } from 'ava'
 import { Policy } from '../../src/policy/policy.ts'
 import { createCharTokenizer } from '../../src/tokenizer/create.ts'
 
+// One thread, before libtorch is loaded: a model this small only waits for a second one.
+process.env.OMP_NUM_THREADS = '1'
+
 /**
  * A folder with a model of two layers, ten prompts, a reward that is the share of sevens in a response, and a config:
  * all that a run needs, and small enough for a step to take a tenth of a second.
