@@ -103,6 +103,12 @@ function positive(text: string): number {
   return value
 }
 
+// `magic-grpo generate ... | head`: the reader has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
 try {
   await program().parseAsync()
 } catch (error) {

@@ -37,8 +37,8 @@ export class RunFolder {
 
   /** Throws where the folder already holds a run, which a new one must not mix with. */
   async requireUnused(): Promise<void> {
-    const names = await readdir(this.path).catch(() => [])
-    const taken = names.find((name) => name === 'metrics.jsonl' || name === 'checkpoints')
+    const names: string[] = await readdir(this.path).catch(() => [])
+    const taken = ['metrics.jsonl', 'evaluation.jsonl', 'checkpoints'].find((name) => names.includes(name))
     if (taken === undefined) return
     throw new ConfigError(
       `'output': ${this.path} already holds a run (${taken}); go on with it by --resume, or give another folder, as output=${this.path}-2`,

@@ -93,6 +93,7 @@ export class Trainer {
   readonly #controller: EntropyController
   readonly #estimator: 'full' | 'sampled'
   readonly #evaluator: Evaluator | undefined
+  #started = false
   #step = 0
   #savedStep = 0
   #seconds = 0
@@ -125,8 +126,12 @@ export class Trainer {
   /**
    * Trains until `config.steps` are done. Where the signal aborts, the step that was under way is given up, the last
    * completed one is saved, and the result says so.
+   *
+   * @throws ConfigError where `output` already holds a run that was not resumed
    */
   async run(signal?: AbortSignal): Promise<RunResult> {
+    if (!this.#started) await this.folder?.requireUnused()
+    this.#started = true
     await this.folder?.writeConfig(this.#options.settings ?? this.config)
     try {
       if (this.#step === 0) await this.#evaluate(0, signal)
@@ -194,6 +199,7 @@ export class Trainer {
       this.#savedStep = state.step
       this.#seconds = state.seconds
     }
+    this.#started = true
     await this.folder?.truncateAfter(this.#step)
     await this.#evaluator?.resume()
   }

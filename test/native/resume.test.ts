@@ -109,7 +109,7 @@ test.serial('a second run into the same folder, a changed config and changed dat
   await completed(t, 'train', '-c', config, 'steps=2')
   const again = await start('train', '-c', config).ended
   t.is(again.code, 2)
-  t.regex(again.output, /'output': .*out already holds a run \(checkpoints\); go on with it by --resume/)
+  t.regex(again.output, /'output': .*out already holds a run \(metrics.jsonl\); go on with it by --resume/)
   t.notRegex(again.output, /\n\s+at /, 'no stack')
 
   const changed = await completed(t, 'train', '-c', config, 'steps=3', 'learningRate=0.02', '--resume')
