@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -6,31 +6,14 @@ import { Policy } from '../../src/index.ts'
 import { largestDifference, norm, relativeError } from '../reference/compare.ts'
 import { architectures, loadGolden, packSequences, sequencesOf } from '../reference/golden.ts'
 import { Random } from '../reference/random.ts'
-import { findPython, type TransformersScores, transformersScores } from '../reference/transformers.ts'
+import {
+  findPython,
+  type TransformersJob,
+  type TransformersScores,
+  transformersScores,
+} from '../reference/transformers.ts'
 
 const python = findPython()
-
-/** Runs where a Python has transformers; elsewhere says why it does not. */
-function withTransformers(title: string, run: (t: ExecutionContext, python: string) => Promise<void>) {
-  test(title, async (t) => {
-    if ('missing' in python) {
-      t.log(`not compared with transformers: ${python.missing}`)
-      t.pass()
-      return
-    }
-    t.timeout(120_000)
-    await run(t, python.path)
-  })
-}
-
-async function inFolder(run: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'magic-grpo-transformers-'))
-  try {
-    await run(dir)
-  } finally {
-    await rm(dir, { recursive: true })
-  }
-}
 
 /** Sequences of 4 to 470 tokens: longer than one block of attention, and two that share a prompt. */
 function randomBatch(vocabSize: number) {
@@ -44,21 +27,6 @@ function randomBatch(vocabSize: number) {
 type Batch = ReturnType<typeof randomBatch>
 
 const packed = (batch: Batch) => packSequences(batch.sequences, batch.promptLengths, batch.advantages)
-
-function loadsWhole(t: ExecutionContext, scores: TransformersScores, dtype: string) {
-  t.deepEqual(scores.missing, [])
-  t.deepEqual(scores.unexpected, [])
-  t.deepEqual(scores.mismatched, [])
-  t.is(scores.dtype, dtype)
-}
-
-const optimizer = {
-  learningRate: 1e-3,
-  betas: [0.9, 0.999] as [number, number],
-  epsilon: 1e-8,
-  weightDecay: 0.01,
-  maxGradNorm: 1,
-}
 
 /** Everything that a float32 policy says about the batch equals what transformers computed on the saved folder. */
 async function computesTheSame(t: ExecutionContext, policy: Policy, batch: Batch, expected: TransformersScores) {
@@ -84,49 +52,6 @@ async function computesTheSame(t: ExecutionContext, policy: Policy, batch: Batch
       t.true(Math.abs(actual / size - 1) <= 1e-4, `${name}: gradient norm ${actual}, transformers ${size}`)
     }
   }
-}
-
-for (const name of architectures) {
-  const golden = loadGolden(name)
-  const batch = randomBatch(golden.vocabSize)
-  const { temperature } = batch
-
-  withTransformers(`${name}: a trained and saved float32 policy is the same in transformers`, (t, python) =>
-    inFolder(async (dir) => {
-      using policy = await Policy.load(golden.dir, { device: 'cpu', dtype: 'float32' })
-      await policy.trainStep(packed(batch), { ...optimizer, temperature, entropyCoefficient: 0.01 })
-      await policy.save(dir)
-      const expected = transformersScores(python, dir, { ...batch, newTokens: 4 })
-      loadsWhole(t, expected, 'float32')
-      const { architectures } = JSON.parse(await readFile(join(golden.dir, 'config.json'), 'utf8'))
-      t.is(expected.architecture, architectures[0])
-      await computesTheSame(t, policy, batch, expected)
-
-      using again = await Policy.load(dir, { device: 'cpu', dtype: 'float32' })
-      for (const { name } of policy.parameterShapes()) {
-        t.deepEqual(await again.parameter(name), await policy.parameter(name))
-      }
-    }),
-  )
-
-  withTransformers(`${name}: a trained and saved bfloat16 policy is the same in transformers`, (t, python) =>
-    inFolder(async (dir) => {
-      using policy = await Policy.load(golden.dir, { device: 'cpu', dtype: 'bfloat16' })
-      await policy.trainStep(packed(batch), { ...optimizer, temperature, entropyCoefficient: 0.01 })
-      await policy.save(dir)
-      const expected = transformersScores(python, dir, { ...batch, newTokens: 0 })
-      loadsWhole(t, expected, 'bfloat16')
-      // The saved weights are bfloat16 numbers: computed on in float32 they give the same as in float64.
-      using wide = await Policy.load(dir, { device: 'cpu', dtype: 'float32' })
-      const scores = await wide.score(sequencesOf(packed(batch)), { temperature })
-      t.true(relativeError(scores.logprobs, expected.logprobs) <= 1e-4)
-      t.true(relativeError(scores.entropy, expected.entropy) <= 1e-4)
-      // Computed in bfloat16, with its 8 bits at every layer, log-probs (of about 6 nats) are within 0.15 nats.
-      const narrow = await policy.score(sequencesOf(packed(batch)), { temperature })
-      t.true(largestDifference(narrow.logprobs, expected.logprobs) <= 0.15)
-      t.true(relativeError(narrow.logprobs, expected.logprobs) <= 0.01)
-    }),
-  )
 }
 
 /** Shapes that no golden folder has, in the older form of config.json. */
@@ -171,18 +96,95 @@ const created = {
   },
 }
 
-for (const [title, config] of Object.entries(created)) {
-  withTransformers(`${title}, created and saved, is the same in transformers`, (t, python) =>
-    inFolder(async (dir) => {
-      using policy = await Policy.create(config, { seed: 3, device: 'cpu', dtype: 'float32' })
-      const batch = randomBatch(config.vocab_size)
-      // Biases start at zero: a step with a large rate moves them.
-      await policy.trainStep(packed(batch), { ...optimizer, learningRate: 0.05, temperature: 1 })
-      await policy.save(dir)
-      const expected = transformersScores(python, dir, { ...batch, newTokens: 4 })
-      loadsWhole(t, expected, 'float32')
-      t.is(expected.architecture, config.architectures[0]!)
+/** A policy that was trained a step and saved, and what transformers computed on the folder. */
+interface Saved {
+  title: string
+  dtype: 'float32' | 'bfloat16'
+  architecture: string
+  batch: Batch
+  policy: () => Promise<Policy>
+  learningRate: number
+}
+
+const saved: Saved[] = [
+  ...architectures.flatMap((name) => {
+    const { dir, vocabSize, architecture } = loadGolden(name)
+    return (['float32', 'bfloat16'] as const).map((dtype) => ({
+      title: name,
+      dtype,
+      architecture,
+      batch: randomBatch(vocabSize),
+      policy: () => Policy.load(dir, { dtype }),
+      learningRate: 1e-3,
+    }))
+  }),
+  ...Object.entries(created).map(([title, config]) => ({
+    title,
+    dtype: 'float32' as const,
+    architecture: config.architectures[0]!,
+    batch: randomBatch(config.vocab_size),
+    policy: () => Policy.create(config, { seed: 3 }),
+    // Biases start at zero: a large rate moves them.
+    learningRate: 0.05,
+  })),
+]
+
+let root = ''
+const policies: Policy[] = []
+let results: TransformersScores[] = []
+
+// One Python for all: importing transformers takes longer than everything it then computes.
+test.before(async (t) => {
+  if ('missing' in python) return
+  t.timeout(280_000)
+  root = await mkdtemp(join(tmpdir(), 'magic-grpo-transformers-'))
+  const jobs: TransformersJob[] = []
+  for (const [index, { batch, learningRate, ...one }] of saved.entries()) {
+    const policy = await one.policy()
+    const { temperature } = batch
+    await policy.trainStep(packed(batch), { learningRate, temperature, entropyCoefficient: 0.01 })
+    const dir = join(root, String(index))
+    await policy.save(dir)
+    policies.push(policy)
+    jobs.push({ ...batch, dir, newTokens: one.dtype === 'float32' ? 4 : 0 })
+  }
+  results = await transformersScores(python.path, jobs)
+})
+
+test.after.always(async () => {
+  for (const policy of policies) policy.dispose()
+  if (root !== '') await rm(root, { recursive: true })
+})
+
+for (const [index, { title, dtype, architecture, batch }] of saved.entries()) {
+  test(`${title}: transformers loads what a trained ${dtype} policy saved, and computes the same`, async (t) => {
+    if ('missing' in python) {
+      t.log(`not compared with transformers: ${python.missing}`)
+      t.pass()
+      return
+    }
+    const policy = policies[index]!
+    const expected = results[index]!
+    t.deepEqual([expected.missing, expected.unexpected, expected.mismatched], [[], [], []])
+    t.is(expected.dtype, dtype)
+    t.is(expected.architecture, architecture)
+
+    using again = await Policy.load(join(root, String(index)), { dtype: 'float32' })
+    const { temperature } = batch
+    if (dtype === 'float32') {
       await computesTheSame(t, policy, batch, expected)
-    }),
-  )
+      for (const { name } of policy.parameterShapes()) {
+        t.deepEqual(await again.parameter(name), await policy.parameter(name))
+      }
+      return
+    }
+    // The saved weights are bfloat16 numbers: computed on in float32 they give the same as in float64.
+    const scores = await again.score(sequencesOf(packed(batch)), { temperature })
+    t.true(relativeError(scores.logprobs, expected.logprobs) <= 1e-4)
+    t.true(relativeError(scores.entropy, expected.entropy) <= 1e-4)
+    // Computed in bfloat16, with its 8 bits at every layer, log-probs (of about 6 nats) are within 0.15 nats.
+    const narrow = await policy.score(sequencesOf(packed(batch)), { temperature })
+    t.true(largestDifference(narrow.logprobs, expected.logprobs) <= 0.15)
+    t.true(relativeError(narrow.logprobs, expected.logprobs) <= 0.01)
+  })
 }

@@ -70,9 +70,11 @@ export function loadGolden(name: (typeof architectures)[number]) {
   const read = (file: string) => JSON.parse(readFileSync(new URL(file, url), 'utf8'))
   const expected: Expected = read('expected.json')
   const { variants }: { variants: LossVariant[] } = read('loss-options.json')
+  const config: { vocab_size: number; architectures: [string] } = read('config.json')
   return {
     dir: fileURLToPath(url),
-    vocabSize: read('config.json').vocab_size as number,
+    vocabSize: config.vocab_size,
+    architecture: config.architectures[0],
     expected,
     variants,
     batch: packSequences(expected.sequences, expected.prompt_lengths, expected.advantages),

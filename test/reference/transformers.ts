@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 const script = fileURLToPath(new URL('./transformers_scores.py', import.meta.url))
 
@@ -29,24 +30,21 @@ export interface TransformersScores {
   gradientNorms: Record<string, number>
 }
 
-/** Scores of a saved checkpoint by transformers, weights as saved, computed in float64. */
-export function transformersScores(
-  python: string,
-  dir: string,
-  batch: {
-    sequences: number[][]
-    promptLengths: number[]
-    advantages: number[]
-    temperature: number
-    newTokens: number
-  },
-): TransformersScores {
-  const run = spawnSync(python, [script, dir], {
-    input: JSON.stringify(batch),
-    encoding: 'utf8',
-    maxBuffer: 2 ** 26,
-    env: { ...process.env, HF_HUB_OFFLINE: '1', OMP_NUM_THREADS: '1' },
-  })
-  if (run.status !== 0) throw new Error(`transformers refused ${dir}:\n${run.stderr}`)
-  return JSON.parse(run.stdout)
+/** A saved checkpoint and what to compute on it. */
+export interface TransformersJob {
+  dir: string
+  sequences: number[][]
+  promptLengths: number[]
+  advantages: number[]
+  temperature: number
+  /** greedy tokens after each prompt */
+  newTokens: number
+}
+
+/** Scores of saved checkpoints by transformers, weights as saved, computed in float64. */
+export async function transformersScores(python: string, jobs: TransformersJob[]): Promise<TransformersScores[]> {
+  const env = { ...process.env, HF_HUB_OFFLINE: '1', OMP_NUM_THREADS: '1' }
+  const run = promisify(execFile)(python, [script], { maxBuffer: 2 ** 28, env })
+  run.child.stdin!.end(JSON.stringify(jobs))
+  return JSON.parse((await run).stdout)
 }
