@@ -1,5 +1,6 @@
 #include "rollout/generate.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/mm.h>
 
 #include <algorithm>
@@ -94,7 +95,8 @@ class Generation {
       const GeneratePrompt& prompt = prompts_[admitted[i]];
       for (; next_sample_ < prompt.seeds.size() && free_places() > 0; next_sample_++) {
         Sequence sequence{admitted[i], next_sample_, prompt.seeds[next_sample_], cache_.share(tables[i])};
-        if (take(sequence, logits.const_data_ptr<float>() + static_cast<int64_t>(i) * shape_.vocab_size)) {
+        const float* row = logits.const_data_ptr<float>() + static_cast<int64_t>(i) * shape_.vocab_size;
+        if (append(sequence, draw(sequence, row))) {
           cache_.release(sequence.table);
         } else {
           running_.push_back(std::move(sequence));
@@ -125,10 +127,16 @@ class Generation {
     const at::Tensor logits =
         logits_of(decoder_forward(shape_, weights_, token_tensor(tokens, weights_.device),
                                   make_rope(shape_, positions, weights_.device), attend, nullptr));
+    std::vector<SampledToken> drawn(running_.size());
+    at::parallel_for(0, static_cast<int64_t>(running_.size()), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        drawn[i] = draw(running_[i], logits.const_data_ptr<float>() + i * shape_.vocab_size);
+      }
+    });
     std::vector<Sequence> going_on;
     for (size_t i = 0; i < running_.size(); i++) {
       Sequence& sequence = running_[i];
-      if (take(sequence, logits.const_data_ptr<float>() + static_cast<int64_t>(i) * shape_.vocab_size)) {
+      if (append(sequence, drawn[i])) {
         cache_.release(sequence.table);
       } else {
         going_on.push_back(std::move(sequence));
@@ -147,11 +155,15 @@ class Generation {
     return at::mm(hidden, weights_.head().value.t()).to(at::kCPU, at::kFloat).contiguous();
   }
 
-  // Draws the next token of a sequence; true when it is the last one.
-  bool take(Sequence& sequence, const float* logits) {
+  // The next token of a sequence, from its own random stream.
+  SampledToken draw(const Sequence& sequence, const float* logits) const {
+    const size_t index = results_[sequence.prompt][sequence.sample].token_ids.size();
+    return sample_token(logits, shape_.vocab_size, options_, uniform(sequence.seed, index));
+  }
+
+  // Adds a token to a sequence's completion; true when it is the last one.
+  bool append(Sequence& sequence, const SampledToken& sampled) {
     Completion& completion = results_[sequence.prompt][sequence.sample];
-    const SampledToken sampled =
-        sample_token(logits, shape_.vocab_size, options_, uniform(sequence.seed, completion.token_ids.size()));
     completion.token_ids.push_back(sampled.token);
     completion.logprobs.push_back(sampled.logprob);
     completion.entropy.push_back(sampled.entropy);
