@@ -1,3 +1,19 @@
+export { type AdvantageMask, type GroupAdvantageOptions, groupAdvantages } from './advantage/group-advantage.ts'
+export { ConfigError } from './config/config-error.ts'
+export type { RecipeConfig, RecipeInput, SftConfig, TrainConfig } from './config/schema.ts'
+export { loadSftConfig, loadTrainConfig } from './config/train-config.ts'
+export {
+  AdaptiveEntropy,
+  type AdaptiveEntropyOptions,
+  adaptiveEntropyVariants,
+  ConstantEntropy,
+  type EntropyController,
+  type EntropyControllerState,
+} from './control/entropy-controller.ts'
+export { type LoadedPrompts, type LoadPromptsOptions, loadPrompts } from './data/load-prompts.ts'
+export type { Message, Prompt } from './data/prompt.ts'
+export { PromptStream } from './data/prompt-stream.ts'
+export { type EvaluationOptions, type EvaluationResult, evaluate } from './evaluate/evaluate.ts'
 export type { Device, DType, ModelShape } from './native/contract.ts'
 export { NativeError, type NativeErrorCode } from './native/errors.ts'
 export type {
@@ -19,3 +35,14 @@ export {
   type StepStats,
   type TrainingBatch,
 } from './policy/policy.ts'
+export { LocalEngine } from './rollout/local-engine.ts'
+export type { FinishReason, Rollout, RolloutGroup } from './rollout/rollout.ts'
+export { createCharTokenizer } from './tokenizer/create.ts'
+export { Tokenizer } from './tokenizer/tokenizer.ts'
+export { type RunOptions, type RunSummary, runTraining } from './train/run.ts'
+export { type SftOptions, sft } from './train/sft.ts'
+export { type Example, loadExamples } from './train/sft-examples.ts'
+export { type RunResult, type StepReport, Trainer, type TrainerOptions, type TrainerProgress } from './train/trainer.ts'
+export { loadVerifier } from './verify/load-verifier.ts'
+export { gradeMath, MathVerifier } from './verify/math.ts'
+export type { RewardFunction, RewardSample, Verdict, Verifier } from './verify/verifier.ts'
