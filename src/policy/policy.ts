@@ -17,6 +17,7 @@ import type {
 } from '../native/contract.ts'
 import { callError, NativeError } from '../native/errors.ts'
 import { loadAddon } from '../native/load.ts'
+import { withShortSpins } from '../native/openmp.ts'
 import { sampleSeed } from '../rollout/sample-seed.ts'
 import {
   batchKeys,
@@ -109,7 +110,7 @@ export class Policy implements Disposable {
     const config = await readConfig(join(dir, 'config.json'))
     const shape = modelShape(config, join(dir, 'config.json'))
     const tensors = await readFolderTensors(dir)
-    const addon = loadAddon()
+    const addon = withShortSpins(loadAddon)
     const handle = await addon.loadPolicy(shape, tensors, resolved).catch(rethrow)
     return new Policy(addon, handle, { config, shape, ...resolved, source: dir })
   }
@@ -122,7 +123,7 @@ export class Policy implements Disposable {
   static async create(config: ModelConfig, options: CreateOptions = {}): Promise<Policy> {
     const { seed, ...resolved } = resolveOptions('Policy.create options', options, createRules)
     const shape = modelShape(config, 'config')
-    const addon = loadAddon()
+    const addon = withShortSpins(loadAddon)
     const handle = await addon
       .createPolicy(shape, { ...resolved, seed: BigInt.asUintN(64, BigInt(seed)) })
       .catch(rethrow)
