@@ -37,8 +37,8 @@ class SafetensorsReader {
   std::map<std::string, std::unique_ptr<Map>> maps_;  // by path
 };
 
-// Writes `path` by a temporary file beside it, fsync and rename. Metadata is {"format": "pt"}. Tensors of any device and
-// layout; they are written in their own type, one at a time.
+// Writes `path` by a temporary file beside it, fsync and rename. Metadata is {"format": "pt"}. Tensors of any device
+// and layout; they are written in their own type, one at a time.
 void write_safetensors(const std::string& path, const std::vector<std::pair<std::string, at::Tensor>>& tensors);
 
 }  // namespace magic
