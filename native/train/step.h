@@ -9,7 +9,7 @@ namespace magic {
 
 Scores score(Policy& policy, const Batch& batch, const ScoreOptions& options, const Cancel& cancel);
 
-// Zeroes the gradients, then accumulates those of the loss (method.md section 2) over micro-batches.
+// Zeroes the gradients, then accumulates those of the loss (Skywork-OR1, eq 3.1) over micro-batches.
 StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const LossOptions& options,
                             const Cancel& cancel);
 

@@ -234,7 +234,7 @@ export interface NativeAddon {
   /** Hugging Face names and shapes, in the order of the layers. */
   parameterShapes(policy: PolicyHandle): { name: string; shape: number[] }[]
   parameter(policy: PolicyHandle, name: string): Promise<Float32Array>
-  /** Of the last computeGradients or trainStep, before any clip. */
+  /** Of the last computeGradients, or of the last trainStep as clipped. */
   gradient(policy: PolicyHandle, name: string): Promise<Float32Array>
   /** [V] logits at the last position of one sequence, temperature 1. */
   logits(policy: PolicyHandle, tokenIds: Int32Array): Promise<Float32Array>
@@ -246,7 +246,12 @@ export interface NativeAddon {
   /** `tensors` as saveOptimizer named them: `master.*`, `exp_avg.*`, `exp_avg_sq.*`, `step`. */
   loadOptimizer(policy: PolicyHandle, tensors: TensorSource[]): Promise<void>
 
-  score(policy: PolicyHandle, batch: NativeBatch, options: NativeScoreOptions, cancel?: CancelHandle): Promise<NativeScores>
+  score(
+    policy: PolicyHandle,
+    batch: NativeBatch,
+    options: NativeScoreOptions,
+    cancel?: CancelHandle,
+  ): Promise<NativeScores>
   generate(
     policy: PolicyHandle,
     prompts: NativePrompt[],
@@ -270,7 +275,10 @@ export interface NativeAddon {
 
   head(
     input: NativeHeadInput,
-    options: Pick<NativeLossOptions, 'temperature' | 'clipLow' | 'clipHigh' | 'entropyCoefficient' | 'klCoefficient'> & {
+    options: Pick<
+      NativeLossOptions,
+      'temperature' | 'clipLow' | 'clipHigh' | 'entropyCoefficient' | 'klCoefficient'
+    > & {
       device: Device
       dtype: DType
     },

@@ -13,6 +13,7 @@ import {
   locateLibtorch,
   releaseOf,
 } from './libtorch.ts'
+import { withShortSpins } from './openmp.ts'
 
 const require = createRequire(import.meta.url)
 /** src/native or dist/native are equally deep. */
@@ -96,8 +97,10 @@ function open(addon: BuiltAddon, env: Environment): NativeAddon {
   try {
     // The addon's RPATH names one folder. Another one is opened first, by its path: its libraries then answer to the names.
     if (libtorch.root !== addon.libtorch)
-      preload(join(dirname(addon.path), 'magic_grpo_preload.so'), join(libtorch.root, 'lib/libtorch.so'))
-    return require(addon.path) as NativeAddon
+      withShortSpins(() =>
+        preload(join(dirname(addon.path), 'magic_grpo_preload.so'), join(libtorch.root, 'lib/libtorch.so')),
+      )
+    return withShortSpins(() => require(addon.path) as NativeAddon)
   } catch (error) {
     const reason = (error as Error).message
     throw new NativeError('ADDON_MISSING', `${addon.path} does not load: ${reason}.\n${addonSolutions}`, {

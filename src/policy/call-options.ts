@@ -156,9 +156,10 @@ export const generateRules = {
   onProgress: optional(isFunction, 'a function'),
 }
 
-export const batchKeys = ['tokenIds', 'offsets', 'promptLengths'] as const
 export const trainingBatchKeys = [
-  ...batchKeys,
+  'tokenIds',
+  'offsets',
+  'promptLengths',
   'advantages',
   'oldLogprobs',
   'referenceLogprobs',

@@ -17,10 +17,8 @@ import type {
 } from '../native/contract.ts'
 import { callError, NativeError } from '../native/errors.ts'
 import { loadAddon } from '../native/load.ts'
-import { withShortSpins } from '../native/openmp.ts'
 import { sampleSeed } from '../rollout/sample-seed.ts'
 import {
-  batchKeys,
   type CreateOptions,
   createRules,
   type GenerateOptions,
@@ -110,7 +108,7 @@ export class Policy implements Disposable {
     const config = await readConfig(join(dir, 'config.json'))
     const shape = modelShape(config, join(dir, 'config.json'))
     const tensors = await readFolderTensors(dir)
-    const addon = withShortSpins(loadAddon)
+    const addon = loadAddon()
     const handle = await addon.loadPolicy(shape, tensors, resolved).catch(rethrow)
     return new Policy(addon, handle, { config, shape, ...resolved, source: dir })
   }
@@ -123,17 +121,20 @@ export class Policy implements Disposable {
   static async create(config: ModelConfig, options: CreateOptions = {}): Promise<Policy> {
     const { seed, ...resolved } = resolveOptions('Policy.create options', options, createRules)
     const shape = modelShape(config, 'config')
-    const addon = withShortSpins(loadAddon)
+    const addon = loadAddon()
     const handle = await addon
       .createPolicy(shape, { ...resolved, seed: BigInt.asUintN(64, BigInt(seed)) })
       .catch(rethrow)
     return new Policy(addon, handle, { config: namedConfig(structuredClone(config)), shape, ...resolved })
   }
 
-  /** Log-prob and full-vocabulary entropy of each response token at the temperature, nats. */
+  /**
+   * Log-prob and full-vocabulary entropy of each response token at the temperature, nats. A training batch will do: what
+   * it has beside the sequences is not looked at.
+   */
   async score(batch: Batch, options: ScoreOptions = {}): Promise<Scores> {
     const { signal, ...native } = resolveOptions('score options', options, scoreRules)
-    refuseUnknownKeys('score batch', batch, batchKeys)
+    refuseUnknownKeys('score batch', batch, trainingBatchKeys)
     return this.#call(signal, (cancel) => this.#addon.score(this.#handle, batch, native, cancel))
   }
 
@@ -189,7 +190,7 @@ export class Policy implements Disposable {
     return this.#call(undefined, () => this.#addon.parameter(this.#handle, name))
   }
 
-  /** A copy of one parameter's gradient of the last {@link computeGradients} or {@link trainStep}, before the clip. */
+  /** A copy of one parameter's gradient of the last {@link computeGradients}, or of the last {@link trainStep} as clipped. */
   async gradient(name: string): Promise<Float32Array> {
     return this.#call(undefined, () => this.#addon.gradient(this.#handle, name))
   }
