@@ -122,8 +122,9 @@ class LogitsChunk {
 
 }  // namespace
 
-void head_score(const at::Tensor& hidden, const at::Tensor& weight, const int32_t* targets, double temperature,
-                float* logprobs, float* entropy) {
+void head_score(const at::Tensor& given_hidden, const at::Tensor& given_weight, const int32_t* targets,
+                double temperature, float* logprobs, float* entropy) {
+  const at::Tensor hidden = gemm_operand(given_hidden), weight = gemm_operand(given_weight);
   const int64_t count = hidden.size(0), step = std::min(chunk_rows(weight), count);
   if (count == 0) return;
   LogitsChunk chunk(step, weight, temperature);
@@ -133,9 +134,10 @@ void head_score(const at::Tensor& hidden, const at::Tensor& weight, const int32_
   }
 }
 
-HeadSums head_backward(const at::Tensor& hidden, const at::Tensor& weight, const HeadTokens& tokens,
+HeadSums head_backward(const at::Tensor& given_hidden, const at::Tensor& given_weight, const HeadTokens& tokens,
                        const LossOptions& options, at::Tensor& hidden_gradient, at::Tensor& weight_gradient,
                        float* logprobs, float* entropy) {
+  const at::Tensor hidden = gemm_operand(given_hidden), weight = gemm_operand(given_weight);
   HeadSums sums;
   const int64_t step = std::min(chunk_rows(weight), tokens.count);
   if (tokens.count == 0) return sums;
@@ -150,7 +152,11 @@ HeadSums head_backward(const at::Tensor& hidden, const at::Tensor& weight, const
     }
     const at::Tensor d_logits = chunk.backward(tokens.targets + start, gradients, hidden.scalar_type());
     at::Tensor d_part = hidden_gradient.narrow(0, start, rows);
-    at::mm_out(d_part, d_logits, weight);
+    if (d_part.scalar_type() == d_logits.scalar_type()) {
+      at::mm_out(d_part, d_logits, weight);
+    } else {
+      d_part.copy_(at::mm(d_logits, weight));
+    }
     accumulate_product(weight_gradient, d_logits, part);
   }
   return sums;

@@ -1,13 +1,14 @@
 #include "policy/attention.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <cmath>
+
+#include "policy/linear.h"
 
 namespace magic {
 
@@ -57,7 +58,7 @@ struct BlockView {
 
   // Scaled and masked scores, float32 [Hkv, G n, m].
   at::Tensor scores(const at::Tensor& q, const at::Tensor& k) const {
-    at::Tensor scores = at::bmm(q, k.transpose(1, 2)).to(at::kFloat);
+    at::Tensor scores = product(q, k.transpose(1, 2)).to(at::kFloat);
     scores.mul_(1.0 / std::sqrt(static_cast<double>(dim)));
     scores.view({heads, group, rows, scores.size(2)}).narrow(3, scores.size(2) - rows, rows).add_(block.mask);
     return scores;
@@ -80,7 +81,7 @@ at::Tensor attention_forward(const Shape& shape, const Packing& packing, const a
     const at::Tensor sum = probabilities.sum(-1, true);
     probabilities.div_(sum);
     output.narrow(0, block.begin, view.rows)
-        .copy_(view.to_rows(at::bmm(probabilities.to(qkv.scalar_type()), view.keys(qkv, 1))));
+        .copy_(view.to_rows(product(probabilities.to(qkv.scalar_type()), view.keys(qkv, 1))));
     if (saved) saved->logsum.push_back(sum.log().add_(largest));
   }
   if (saved) saved->output = output;
@@ -99,14 +100,14 @@ at::Tensor attention_backward(const Shape& shape, const Packing& packing, const 
     // d score = p * (d p - sum(d out * out)), the softmax's backward.
     const at::Tensor dot = (d_out.to(at::kFloat) * view.queries(saved.output)).sum(-1, true);
     const at::Tensor probabilities = view.scores(q, k).sub_(saved.logsum[i]).exp_();
-    view.add_keys(d_qkv, 1, at::bmm(probabilities.to(qkv.scalar_type()).transpose(1, 2), d_out));
-    at::Tensor d_scores = at::bmm(d_out, v.transpose(1, 2)).to(at::kFloat);
+    view.add_keys(d_qkv, 1, product(probabilities.to(qkv.scalar_type()).transpose(1, 2), d_out));
+    at::Tensor d_scores = product(d_out, v.transpose(1, 2)).to(at::kFloat);
     d_scores.sub_(dot).mul_(probabilities).mul_(scale);
     const at::Tensor d_low = d_scores.to(qkv.scalar_type());
     d_qkv.narrow(0, block.begin, view.rows)
         .narrow(1, 0, shape.head_count * shape.head_dim)
-        .copy_(view.to_rows(at::bmm(d_low, k)));
-    view.add_keys(d_qkv, 0, at::bmm(d_low.transpose(1, 2), q));
+        .copy_(view.to_rows(product(d_low, k)));
+    view.add_keys(d_qkv, 0, product(d_low.transpose(1, 2), q));
   }
   return d_qkv;
 }

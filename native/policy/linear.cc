@@ -1,12 +1,38 @@
 #include "policy/linear.h"
 
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/mm.h>
 
 namespace magic {
 
+namespace {
+
+// As oneDNN decides whether it has bfloat16 kernels.
+bool cpu_multiplies_bfloat16() {
+#if defined(__x86_64__)
+  static const bool has =
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  return has;
+#else
+  return true;
+#endif
+}
+
+}  // namespace
+
+at::Tensor gemm_operand(const at::Tensor& t) {
+  const bool slow = t.is_cpu() && t.scalar_type() == at::kBFloat16 && !cpu_multiplies_bfloat16();
+  return slow ? t.to(at::kFloat) : t;
+}
+
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+  return at::matmul(gemm_operand(a), gemm_operand(b)).to(a.scalar_type());
+}
+
 at::Tensor linear(const at::Tensor& x, const Parameter& weight, const Parameter& bias) {
-  return bias.defined() ? at::addmm(bias.value, x, weight.value.t()) : at::mm(x, weight.value.t());
+  if (!bias.defined()) return product(x, weight.value.t());
+  return at::addmm(gemm_operand(bias.value), gemm_operand(x), gemm_operand(weight.value).t()).to(x.scalar_type());
 }
 
 void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x) {
@@ -15,14 +41,19 @@ void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::T
   } else if (d_y.is_cuda()) {
     gradient.add_(at::mm(d_y.t(), x, at::kFloat));
   } else {
-    gradient.add_(at::mm(d_y.t(), x));
+    const at::Tensor wide = gemm_operand(d_y);
+    if (wide.scalar_type() == at::kFloat) {
+      gradient.addmm_(wide.t(), gemm_operand(x));
+    } else {
+      gradient.add_(at::mm(d_y.t(), x));
+    }
   }
 }
 
 at::Tensor linear_backward(const at::Tensor& x, Parameter& weight, Parameter& bias, const at::Tensor& d_y) {
   accumulate_product(weight.gradient, d_y, x);
   if (bias.defined()) bias.gradient.add_(d_y.sum(0, false, at::kFloat));
-  return at::mm(d_y, weight.value);
+  return product(d_y, weight.value);
 }
 
 }  // namespace magic

@@ -5,9 +5,9 @@
 #include <ATen/Generator.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/mm.h>
 
 #include "policy/decoder.h"
+#include "policy/linear.h"
 #include "runtime/error.h"
 
 namespace magic {
@@ -111,7 +111,9 @@ at::Tensor Policy::logits(const std::vector<int32_t>& token_ids) {
   const at::Tensor hidden = decoder_forward(shape_, weights_, token_tensor(packing.token_ids, weights_.device),
                                             make_rope(shape_, packing.positions, weights_.device),
                                             packed_attention(shape_, packing), nullptr);
-  return at::mm(hidden.narrow(0, hidden.size(0) - 1, 1), weights_.head().value.t()).view({-1}).to(at::kCPU, at::kFloat);
+  return product(hidden.narrow(0, hidden.size(0) - 1, 1), weights_.head().value.t())
+      .view({-1})
+      .to(at::kCPU, at::kFloat);
 }
 
 void Policy::save_parameters(const std::string& path, const std::vector<std::string>& names) {

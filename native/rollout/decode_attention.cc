@@ -2,7 +2,6 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/softmax.h>
@@ -10,6 +9,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "policy/linear.h"
 
 namespace magic {
 
@@ -102,12 +103,12 @@ at::Tensor attend_gathered(const Shape& shape, const KvCache& cache, int64_t lay
         .reshape({batch * heads, longest, dim});
   };
   const at::Tensor q = queries.reshape({batch * heads, group, dim});
-  at::Tensor scores = at::bmm(q, gathered(cache.keys(layer)).transpose(1, 2)).to(at::kFloat);
+  at::Tensor scores = product(q, gathered(cache.keys(layer)).transpose(1, 2)).to(at::kFloat);
   scores.mul_(1.0 / std::sqrt(static_cast<double>(dim)));
   const at::Tensor length = at::from_blob(lengths.data(), {batch, 1, 1, 1}, at::kLong).to(queries.device());
   const at::Tensor padding = at::arange(longest, length.options()).ge(length);
   scores.view({batch, heads, group, longest}).masked_fill_(padding, -std::numeric_limits<float>::infinity());
-  return at::bmm(at::softmax(scores, -1).to(queries.scalar_type()), gathered(cache.values(layer)))
+  return product(at::softmax(scores, -1).to(queries.scalar_type()), gathered(cache.values(layer)))
       .view({batch, heads * group * dim});
 }
 

@@ -1,7 +1,6 @@
 #include "rollout/generate.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/mm.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <string>
 
 #include "policy/decoder.h"
+#include "policy/linear.h"
 #include "policy/policy.h"
 #include "rollout/decode_attention.h"
 #include "rollout/kv_cache.h"
@@ -152,7 +152,7 @@ class Generation {
 
   // [n, V] float32 on the CPU, where tokens are drawn.
   at::Tensor logits_of(const at::Tensor& hidden) {
-    return at::mm(hidden, weights_.head().value.t()).to(at::kCPU, at::kFloat).contiguous();
+    return product(hidden, weights_.head().value.t()).to(at::kCPU, at::kFloat).contiguous();
   }
 
   // The next token of a sequence, from its own random stream.
