@@ -21,8 +21,10 @@ export async function headRows(log: (line: string) => void): Promise<Row[]> {
   const rows: Row[] = []
   for (const { repetitions, ...size } of sizes) {
     const run = async (side: HeadJob['side'], count: number) => {
-      log(`head: ${side}, ${size.tokens} x ${size.hiddenSize} x ${size.vocabSize}`)
-      return inChild<Measurement>(child, { side, ...size, repetitions: count })
+      const result = await inChild<Measurement>(child, { side, ...size, repetitions: count })
+      const seconds = median(result.seconds).toPrecision(3)
+      log(`head: ${side}, ${size.tokens} x ${size.hiddenSize} x ${size.vocabSize}: ${seconds} s`)
+      return result
     }
     const peer = await run('typed arrays', repetitions.peer)
     for (const dtype of ['float32', 'bfloat16'] as const) {
