@@ -10,6 +10,9 @@ import { byteProgress, note, orFail, stage } from './progress.ts'
 import { digest, filesOf, readStamp, writeStamp } from './stamp.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const settings = join(root, 'tsconfig.build.json')
+/** The published package brings dist/ and no compiler settings. */
+const inClone = existsSync(settings)
 
 /** Everything between `npm ci` and a package that runs. Each stage finds out by itself whether it has anything to do. */
 await orFail(async () => {
@@ -22,7 +25,8 @@ await orFail(async () => {
 /** There is a prebuilt addon for this machine and this libtorch, and nobody asked for a build (npm rebuild --build-from-source). */
 function prebuiltFor(libtorch: Libtorch): boolean {
   const text = readStamp(join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'magic_grpo.json'))
-  if (text === undefined || process.env.npm_config_build_from_source) return false
+  // in a clone a prebuilt one is older than what is being worked on
+  if (text === undefined || inClone || process.env.npm_config_build_from_source) return false
   return releaseOf((JSON.parse(text) as { version: string }).version) === releaseOf(libtorch.version)
 }
 
@@ -37,11 +41,9 @@ async function findLibtorch(): Promise<Libtorch> {
   )
 }
 
-/** dist/ of a clone; the published package brings it, and no tsconfig.build.json. */
 async function buildTypeScript(): Promise<void> {
-  const settings = join(root, 'tsconfig.build.json')
   const compiler = tryResolve('typescript/bin/tsc')
-  if (!existsSync(settings) || !compiler) return
+  if (!inClone || !compiler) return
   const stampPath = join(root, 'dist/.stamp')
   const stamp = digest(root, filesOf(root, ['src', 'tsconfig.json', 'tsconfig.build.json']), {})
   if (readStamp(stampPath) === stamp) {
