@@ -18,6 +18,11 @@ function program(): Command {
     .exitOverride()
 
   root
+    .command('quickstart')
+    .description('make a small model and train it by examples/quickstart.yaml, in minutes on two CPU cores')
+    .action(async () => (await import('./quickstart.ts')).quickstart())
+
+  root
     .command('train')
     .description('train a model from a config file')
     .requiredOption('-c, --config <file>', 'YAML file with the run')

@@ -1,0 +1,54 @@
+import { rm } from 'node:fs/promises'
+import { dirname, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { filePath, loadConfig } from '../config/load.ts'
+import { trainSchema } from '../config/schema.ts'
+import { pathList } from '../config/train-config.ts'
+import { ProgressLine } from '../metrics/progress.ts'
+import { createBaseModel, supervisedSteps } from '../quickstart/base-model.ts'
+import { writeQuickstartData } from '../quickstart/data.ts'
+import { interruptSignal } from './interrupt.ts'
+import { train } from './train.ts'
+
+const recipe = fileURLToPath(new URL('../../examples/quickstart.yaml', import.meta.url))
+
+/**
+ * `magic-grpo quickstart`: makes the data and the base model that examples/quickstart.yaml names, then trains by it. What
+ * an earlier quickstart left there is replaced.
+ */
+export async function quickstart(): Promise<void> {
+  const progress = new ProgressLine(process.stderr, supervisedSteps)
+  const interrupt = interruptSignal(() => progress.line('stopping'))
+  try {
+    await prepareQuickstart(recipe, { signal: interrupt.signal, note: (text) => progress.line(text) })
+  } finally {
+    interrupt.release()
+  }
+  progress.line(`reinforcement: magic-grpo train -c ${shown(recipe)}`)
+  await train({ config: recipe, overrides: [] })
+}
+
+/** What comes before the training by `file`: its data, tokenizer and base model. Its output folder is emptied. */
+export async function prepareQuickstart(
+  file: string,
+  { signal, note = () => {} }: { signal?: AbortSignal; note?: (text: string) => void } = {},
+): Promise<void> {
+  const paths = { model: filePath, output: filePath, 'data.train': filePath }
+  const { model, output, seed, data } = await loadConfig(trainSchema, { file }, paths)
+  for (const folder of [output, model]) await rm(folder, { recursive: true, force: true })
+  const folder = dirname(pathList(data.train)[0]!)
+  note(`data: sums of two-digit numbers, in ${shown(folder)}`)
+  const { supervised } = await writeQuickstartData(folder, seed)
+  note(`base model: a Qwen2 of 0.67 million parameters learns from worked sums, which mostly forget the carry`)
+  await createBaseModel(model, {
+    ...{ examples: supervised, seed, signal },
+    onStep: ({ step, 'sft/loss': loss }) => {
+      if (step % 20 === 0) note(`supervised step ${step}/${supervisedSteps}  loss ${loss!.toFixed(3)} nats a token`)
+    },
+  })
+  note(`base model: ${shown(model)}`)
+}
+
+function shown(path: string): string {
+  return relative(process.cwd(), path) || '.'
+}
