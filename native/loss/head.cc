@@ -141,6 +141,11 @@ HeadSums head_backward(const at::Tensor& given_hidden, const at::Tensor& given_w
   HeadSums sums;
   const int64_t step = std::min(chunk_rows(weight), tokens.count);
   if (tokens.count == 0) return sums;
+  std::vector<double> sequence_ratios;
+  if (options.sequence_ratio && tokens.old_logprobs) {
+    head_score(hidden, weight, tokens.targets, options.temperature, logprobs, entropy);
+    sequence_ratios = sequence_log_ratios(tokens, logprobs);
+  }
   LogitsChunk chunk(step, weight, options.temperature);
   std::vector<TokenGradient> gradients(step);
   for (int64_t start = 0; start < tokens.count; start += step) {
@@ -148,7 +153,8 @@ HeadSums head_backward(const at::Tensor& given_hidden, const at::Tensor& given_w
     const at::Tensor part = hidden.narrow(0, start, rows);
     chunk.forward(part, tokens.targets + start, logprobs + start, entropy + start);
     for (int64_t i = 0; i < rows; i++) {
-      gradients[i] = surrogate(tokens, start + i, logprobs[start + i], entropy[start + i], options, sums);
+      gradients[i] =
+          surrogate(tokens, start + i, logprobs[start + i], entropy[start + i], sequence_ratios, options, sums);
     }
     const at::Tensor d_logits = chunk.backward(tokens.targets + start, gradients, hidden.scalar_type());
     at::Tensor d_part = hidden_gradient.narrow(0, start, rows);

@@ -19,12 +19,15 @@ struct HeadTokens {
   const float* advantages = nullptr;          // [N]
   const float* old_logprobs = nullptr;        // [N]; absent: ratio exactly 1
   const float* reference_logprobs = nullptr;  // [N]
+  const float* sampler_logprobs = nullptr;    // [N], needed by importance_sampling_cap
+  const int32_t* sequences = nullptr;         // [N] rising; equal for the tokens of one sequence, for sequence ratios
 };
 
-// Sums over tokens, each times its weight; the counts are weighted too.
+// Sums over tokens. The losses are weighted, the others plain: their means are over tokens whatever the aggregation.
 struct HeadSums {
-  double loss = 0, policy_loss = 0, entropy = 0, logprob = 0, kl = 0, approx_kl = 0;
-  double clipped_low = 0, clipped_high = 0;
+  double loss = 0, policy_loss = 0;
+  double entropy = 0, logprob = 0, kl = 0, approx_kl = 0;
+  int64_t clipped_low = 0, clipped_high = 0;
 
   HeadSums& operator+=(const HeadSums& other);
 };
@@ -33,6 +36,7 @@ struct HeadSums {
 void head_score(const at::Tensor& hidden, const at::Tensor& weight, const int32_t* targets, double temperature,
                 float* logprobs, float* entropy);
 
+// Sequence-level ratios need every log-prob of a sequence before any gradient: a scoring pass goes first (four GEMMs).
 // Adds to weight_gradient [V, H] (float32) and fills hidden_gradient [N, H] (hidden's type).
 HeadSums head_backward(const at::Tensor& hidden, const at::Tensor& weight, const HeadTokens& tokens,
                        const LossOptions& options, at::Tensor& hidden_gradient, at::Tensor& weight_gradient,

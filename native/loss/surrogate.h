@@ -2,6 +2,7 @@
 // The loss of one token as a function of its log-prob and entropy, and its derivatives (Skywork-OR1, eq 3.1).
 
 #include <cstdint>
+#include <vector>
 
 #include "loss/head.h"
 
@@ -12,8 +13,13 @@ struct TokenGradient {
   float entropy = 0;  // d loss / d H
 };
 
-// Adds token i's terms, each times its weight, to `sums`.
-TokenGradient surrogate(const HeadTokens& tokens, int64_t i, double logprob, double entropy, const LossOptions& options,
-                        HeadSums& sums);
+// log pi - log pi_old of each token's sequence, the mean over its tokens (GSPO, Zheng et al. 2025).
+std::vector<double> sequence_log_ratios(const HeadTokens& tokens, const float* logprobs);
+
+// Adds token i's terms to `sums`. With `sequence_ratios` empty the ratio is the token's own. The gradient of a
+// sequence's ratio spreads over its tokens; as all of them have the same weight and advantage, it is that of a token's
+// own ratio.
+TokenGradient surrogate(const HeadTokens& tokens, int64_t i, double logprob, double entropy,
+                        const std::vector<double>& sequence_ratios, const LossOptions& options, HeadSums& sums);
 
 }  // namespace magic

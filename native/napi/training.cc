@@ -25,7 +25,15 @@ TrainingBatch training_batch_of(Napi::Value value, const std::string& call) {
   batch.old_logprobs = fields.optional_float32s("oldLogprobs");
   batch.reference_logprobs = fields.optional_float32s("referenceLogprobs");
   batch.sampler_logprobs = fields.optional_float32s("samplerLogprobs");
+  batch.loss_mask = fields.optional_float32s("lossMask");
   return batch;
+}
+
+// TypeScript has checked the names.
+Aggregation aggregation_of(const std::string& name) {
+  if (name == "sequence-mean-token-mean") return Aggregation::kSequenceMeanTokenMean;
+  if (name == "sequence-mean-token-sum") return Aggregation::kSequenceMeanTokenSum;
+  return Aggregation::kTokenMean;
 }
 
 LossOptions loss_options_of(const Fields& fields) {
@@ -33,6 +41,11 @@ LossOptions loss_options_of(const Fields& fields) {
   options.temperature = fields.number("temperature");
   options.clip_low = fields.number("clipLow");
   options.clip_high = fields.number("clipHigh");
+  options.dual_clip = fields.number("dualClip");
+  options.sequence_ratio = fields.string("ratioLevel") == "sequence";
+  options.importance_sampling_cap = fields.number("importanceSamplingCap");
+  options.aggregation = aggregation_of(fields.string("aggregation"));
+  options.aggregation_constant = fields.number("aggregationConstant");
   options.entropy_coefficient = fields.number("entropyCoefficient");
   options.kl_coefficient = fields.number("klCoefficient");
   options.max_tokens_per_micro_batch = fields.integer("maxTokensPerMicroBatch");

@@ -48,6 +48,22 @@ void Packing::append(const int32_t* tokens, int64_t count, int64_t first_positio
   segments.push_back({begin, begin + count, prefix_begin, prefix_end});
 }
 
+void Packing::keep(const std::vector<float>& mask) {
+  if (mask.empty()) return;
+  size_t kept = 0;
+  for (size_t i = 0; i < rows.size(); i++) {
+    if (mask[response_indices[i]] == 0) continue;
+    rows[kept] = rows[i];
+    response_indices[kept] = response_indices[i];
+    targets[kept] = targets[i];
+    sequences[kept++] = sequences[i];
+  }
+  rows.resize(kept);
+  response_indices.resize(kept);
+  targets.resize(kept);
+  sequences.resize(kept);
+}
+
 void Packing::build_blocks(at::Device device) {
   std::vector<int64_t> segment_of(token_ids.size());
   for (size_t s = 0; s < segments.size(); s++) {
@@ -121,6 +137,7 @@ std::vector<Packing> pack(const Batch& batch, int64_t max_tokens, bool share_pro
       current.rows.push_back(t == 0 ? last_prompt_row : first_response_row + t - 1);
       current.targets.push_back(tokens[prompt + t]);
       current.response_indices.push_back(response_index + t);
+      current.sequences.push_back(static_cast<int32_t>(s));
     }
     response_index += response;
   }

@@ -37,10 +37,13 @@ struct Packing {
   std::vector<int64_t> rows;
   std::vector<int64_t> response_indices;
   std::vector<int32_t> targets;
+  std::vector<int32_t> sequences;  // the token's sequence in the batch
 
   int64_t token_count() const { return static_cast<int64_t>(token_ids.size()); }
   // Appends a segment of tokens; its last row is included.
   void append(const int32_t* tokens, int64_t count, int64_t first_position, int64_t prefix_begin, int64_t prefix_end);
+  // Keeps the response tokens of the batch whose `mask` [R] is not 0 (empty: all); the rows they attend to stay.
+  void keep(const std::vector<float>& mask);
   // Cuts the segments into blocks of bounded size and builds their masks.
   void build_blocks(at::Device device);
 };

@@ -1,5 +1,6 @@
 #include "train/batch.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -31,6 +32,11 @@ int64_t Batch::response_token_count() const {
   int64_t count = static_cast<int64_t>(token_ids.size());
   for (int32_t length : prompt_lengths) count -= length;
   return count;
+}
+
+int64_t TrainingBatch::kept_token_count() const {
+  if (loss_mask.empty()) return response_token_count();
+  return static_cast<int64_t>(std::count(loss_mask.begin(), loss_mask.end(), 1.0f));
 }
 
 void Batch::validate(int64_t vocab_size) const {
@@ -66,7 +72,7 @@ void Batch::validate(int64_t vocab_size) const {
   }
 }
 
-void TrainingBatch::validate(int64_t vocab_size, double kl_coefficient) const {
+void TrainingBatch::validate(int64_t vocab_size, const LossOptions& options) const {
   Batch::validate(vocab_size);
   if (advantages.size() != prompt_lengths.size()) {
     refuse("batch.advantages has " + std::to_string(advantages.size()) + " values, but the batch has " +
@@ -82,9 +88,27 @@ void TrainingBatch::validate(int64_t vocab_size, double kl_coefficient) const {
   check_per_token(old_logprobs, "oldLogprobs", responses);
   check_per_token(reference_logprobs, "referenceLogprobs", responses);
   check_per_token(sampler_logprobs, "samplerLogprobs", responses);
-  if (kl_coefficient != 0 && reference_logprobs.empty()) {
-    refuse("klCoefficient is " + std::to_string(kl_coefficient) +
+  check_per_token(loss_mask, "lossMask", responses);
+  for (size_t i = 0; i < loss_mask.size(); i++) {
+    if (loss_mask[i] != 0 && loss_mask[i] != 1) {
+      refuse("batch.lossMask[" + std::to_string(i) + "] is " + std::to_string(loss_mask[i]) + ": use 0 or 1");
+    }
+  }
+  if (!loss_mask.empty() && kept_token_count() == 0) {
+    refuse("batch.lossMask is 0 everywhere: at least one response token must count");
+  }
+  if (options.kl_coefficient != 0 && reference_logprobs.empty()) {
+    refuse("klCoefficient is " + std::to_string(options.kl_coefficient) +
            ", but batch.referenceLogprobs is absent: score the batch with the reference policy, or set it to 0");
+  }
+  if (options.importance_sampling_cap > 0 && sampler_logprobs.empty()) {
+    refuse("importanceSamplingCap is " + std::to_string(options.importance_sampling_cap) +
+           ", but batch.samplerLogprobs is absent: give what the sampler reported, or leave the cap out");
+  }
+  if (options.aggregation == Aggregation::kSequenceMeanTokenSum && !(options.aggregation_constant > 0)) {
+    refuse("aggregation is \"sequence-mean-token-sum\", but aggregationConstant is " +
+           std::to_string(options.aggregation_constant) +
+           ": give the constant that token sums are divided by, above 0");
   }
 }
 

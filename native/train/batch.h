@@ -14,6 +14,9 @@ struct Batch {
   std::vector<int32_t> prompt_lengths;  // [S]
 
   int64_t sequence_count() const { return static_cast<int64_t>(prompt_lengths.size()); }
+  int64_t response_length(int64_t sequence) const {
+    return static_cast<int64_t>(offsets[sequence + 1]) - offsets[sequence] - prompt_lengths[sequence];
+  }
   int64_t response_token_count() const;
   // Throws INVALID_ARGUMENT with the field, the value and what it has to be.
   void validate(int64_t vocab_size) const;
@@ -25,8 +28,11 @@ struct TrainingBatch : Batch {
   std::vector<float> old_logprobs;        // [R]
   std::vector<float> reference_logprobs;  // [R]
   std::vector<float> sampler_logprobs;    // [R]
+  std::vector<float> loss_mask;           // [R] 0: the token leaves the loss and every count
 
-  void validate(int64_t vocab_size, double kl_coefficient) const;
+  // Response tokens that count in the loss.
+  int64_t kept_token_count() const;
+  void validate(int64_t vocab_size, const struct LossOptions& options) const;
 };
 
 struct ScoreOptions {
@@ -34,10 +40,23 @@ struct ScoreOptions {
   int64_t max_tokens_per_micro_batch = 8192;
 };
 
+// How token terms become one loss; it holds for the policy, entropy and KL terms alike. N sequences, o_i the response
+// tokens of sequence i.
+enum class Aggregation {
+  kTokenMean,              // (1 / sum_i |o_i|) sum_i sum_t (Skywork-OR1, eq 3.1; DAPO)
+  kSequenceMeanTokenMean,  // (1 / N) sum_i (1 / |o_i|) sum_t (GRPO)
+  kSequenceMeanTokenSum,   // (1 / N) sum_i sum_t / aggregation_constant (Dr. GRPO)
+};
+
 struct LossOptions {
   double temperature = 1.0;
   double clip_low = 0.2;
   double clip_high = 0.2;
+  double dual_clip = 0.0;                // c > 1: for A < 0 the term is at least c A; 0: off
+  bool sequence_ratio = false;           // GSPO: one ratio a sequence, exp of the mean log-ratio
+  double importance_sampling_cap = 0.0;  // C: the policy term times min(pi_old / pi_sampler, C); 0: off
+  Aggregation aggregation = Aggregation::kTokenMean;
+  double aggregation_constant = 0.0;
   double entropy_coefficient = 0.0;
   double kl_coefficient = 0.0;
   int64_t max_tokens_per_micro_batch = 8192;

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "loss/aggregation.h"
 #include "loss/head.h"
 #include "policy/decoder.h"
 #include "policy/packing.h"
@@ -60,8 +61,7 @@ std::vector<float> gather(const std::vector<float>& values, const Packing& packi
 std::vector<float> per_response_token(const std::vector<float>& per_sequence, const Batch& batch) {
   std::vector<float> values;
   for (int64_t s = 0; s < batch.sequence_count(); s++) {
-    const int64_t length = batch.offsets[s + 1] - batch.offsets[s] - batch.prompt_lengths[s];
-    values.insert(values.end(), length, per_sequence[s]);
+    values.insert(values.end(), batch.response_length(s), per_sequence[s]);
   }
   return values;
 }
@@ -91,33 +91,40 @@ Scores score(Policy& policy, const Batch& batch, const ScoreOptions& options, co
 StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const LossOptions& options,
                             const Cancel& cancel) {
   const Clock::time_point start = Clock::now();
-  batch.validate(policy.shape().vocab_size, options.kl_coefficient);
+  batch.validate(policy.shape().vocab_size, options);
   cancel.check();
   Weights& weights = policy.weights();
   weights.prepare_training();
   weights.zero_gradients();
 
   StepStats stats;
-  stats.tokens = batch.response_token_count();
+  stats.tokens = batch.kept_token_count();
   const std::vector<float> advantages = per_response_token(batch.advantages, batch);
-  // The token mean over the whole update, however it is split (Skywork-OR1, eq 3.1).
-  const std::vector<float> token_weights(stats.tokens, static_cast<float>(1.0 / static_cast<double>(stats.tokens)));
+  const std::vector<float> weights_of_tokens = aggregation_weights(batch, options);
   HeadSums sums;
   double difference = 0;
-  for (const Packing& packing :
-       pack(batch, options.max_tokens_per_micro_batch, options.share_prompts, weights.device)) {
+  for (Packing& packing : pack(batch, options.max_tokens_per_micro_batch, options.share_prompts, weights.device)) {
     cancel.check();
+    packing.keep(batch.loss_mask);
+    if (packing.rows.empty()) continue;
     const MicroBatch micro_batch(policy, packing);
     Activations saved;
     saved.checkpointing = options.activation_checkpointing;
     const at::Tensor hidden = micro_batch.forward(policy, &saved);
 
-    const std::vector<float> share = gather(token_weights, packing), advantage = gather(advantages, packing),
+    const std::vector<float> share = gather(weights_of_tokens, packing), advantage = gather(advantages, packing),
                              old_logprobs = gather(batch.old_logprobs, packing),
                              reference = gather(batch.reference_logprobs, packing),
                              sampler = gather(batch.sampler_logprobs, packing);
-    const HeadTokens tokens{hidden.size(0),   packing.targets.data(),     share.data(),
-                            advantage.data(), data_or_null(old_logprobs), data_or_null(reference)};
+    HeadTokens tokens;
+    tokens.count = hidden.size(0);
+    tokens.targets = packing.targets.data();
+    tokens.weights = share.data();
+    tokens.advantages = advantage.data();
+    tokens.old_logprobs = data_or_null(old_logprobs);
+    tokens.reference_logprobs = data_or_null(reference);
+    tokens.sampler_logprobs = data_or_null(sampler);
+    tokens.sequences = packing.sequences.data();
     std::vector<float> logprobs(packing.rows.size()), entropy(packing.rows.size());
     at::Tensor d_hidden = at::empty_like(hidden);
     sums += head_backward(hidden, weights.head().value, tokens, options, d_hidden, weights.head().gradient,
@@ -132,16 +139,17 @@ StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const Lo
     stats.computed_tokens += packing.token_count();
     stats.micro_batches += 1;
   }
+  const auto kept = static_cast<double>(stats.tokens);
   stats.loss = sums.loss;
   stats.policy_loss = sums.policy_loss;
-  stats.entropy = sums.entropy;
-  stats.entropy_sampled = -sums.logprob;
-  stats.kl = sums.kl;
-  stats.approx_kl = sums.approx_kl;
-  stats.clip_fraction_low = sums.clipped_low;
-  stats.clip_fraction_high = sums.clipped_high;
-  stats.clip_fraction = sums.clipped_low + sums.clipped_high;
-  stats.logprob_difference_mean = difference / static_cast<double>(stats.tokens);
+  stats.entropy = sums.entropy / kept;
+  stats.entropy_sampled = -sums.logprob / kept;
+  stats.kl = sums.kl / kept;
+  stats.approx_kl = sums.approx_kl / kept;
+  stats.clip_fraction_low = static_cast<double>(sums.clipped_low) / kept;
+  stats.clip_fraction_high = static_cast<double>(sums.clipped_high) / kept;
+  stats.clip_fraction = stats.clip_fraction_low + stats.clip_fraction_high;
+  stats.logprob_difference_mean = difference / kept;
   stats.grad_norm = AdamW::gradient_norm(weights);
   stats.skipped = !std::isfinite(stats.loss) || !std::isfinite(stats.grad_norm);
   stats.seconds = seconds_since(start);

@@ -75,8 +75,10 @@ export interface NativeTrainingBatch extends NativeBatch {
   oldLogprobs?: Float32Array
   /** [R] log-probs of the reference policy, needed where klCoefficient > 0 */
   referenceLogprobs?: Float32Array
-  /** [R] what the sampler reported, compared with the current log-probs in the stats */
+  /** [R] what the sampler reported: compared with the current log-probs in the stats, and used by importanceSamplingCap */
   samplerLogprobs?: Float32Array
+  /** [R] 0 or 1; what is 0 leaves the loss and every count */
+  lossMask?: Float32Array
 }
 
 export interface NativeScoreOptions {
@@ -91,10 +93,25 @@ export interface NativeScores {
   entropy: Float32Array
 }
 
+/** How token terms become one loss: see {@link NativeLossOptions.aggregation}. */
+export type Aggregation = 'token-mean' | 'sequence-mean-token-mean' | 'sequence-mean-token-sum'
+
 export interface NativeLossOptions {
   temperature: number
   clipLow: number
   clipHigh: number
+  /** c > 1: where A < 0 a term is at least c A; 0: off */
+  dualClip: number
+  /** `sequence`: one ratio a sequence, exp of its mean log-ratio */
+  ratioLevel: 'token' | 'sequence'
+  /** C > 0: the policy term times min(pi_old / pi_sampler, C), without gradient; needs samplerLogprobs; 0: off */
+  importanceSamplingCap: number
+  /**
+   * Over N sequences with response tokens o_i: `token-mean` (1 / sum |o_i|) sum sum, `sequence-mean-token-mean`
+   * (1/N) sum (1 / |o_i|) sum, `sequence-mean-token-sum` (1/N) sum sum / aggregationConstant
+   */
+  aggregation: Aggregation
+  aggregationConstant: number
   entropyCoefficient: number
   klCoefficient: number
   maxTokensPerMicroBatch: number

@@ -1,5 +1,5 @@
-import type { Device, DType } from '../native/contract.ts'
-import { flag, integer, number, type Option, optional, signal } from './options.ts'
+import type { Aggregation, Device, DType } from '../native/contract.ts'
+import { flag, integer, number, type Option, oneOf, optional, signal } from './options.ts'
 
 /** Where and in which type a policy computes. */
 export interface PolicyOptions {
@@ -31,6 +31,21 @@ export interface LossOptions extends CallOptions {
   clipLow?: number | undefined
   /** At least 0, default 0.2. */
   clipHigh?: number | undefined
+  /** Dual clip c, above 1: where the advantage A is negative, a term is at least c A (Ye et al., 2020). Default 0, off. */
+  dualClip?: number | undefined
+  /** One ratio a token, or a sequence: exp of its mean log-ratio (GSPO, Zheng et al. 2025). Default `token`. */
+  ratioLevel?: 'token' | 'sequence' | undefined
+  /**
+   * C: the policy term times min(pi_old / pi_sampler, C), no gradient through it; needs `samplerLogprobs`. Default 0, off.
+   */
+  importanceSamplingCap?: number | undefined
+  /**
+   * How token terms become one loss: `token-mean` over the whole update (default), `sequence-mean-token-mean` (GRPO), or
+   * `sequence-mean-token-sum`, sums over `aggregationConstant` (Dr. GRPO). It holds for the policy, entropy and KL terms.
+   */
+  aggregation?: Aggregation | undefined
+  /** What the token sums of `sequence-mean-token-sum` are divided by, above 0. */
+  aggregationConstant?: number | undefined
   /** Weight of the full-vocabulary entropy, default 0. */
   entropyCoefficient?: number | undefined
   /** Weight of k3 to the reference policy, at least 0, default 0; above 0 it needs `referenceLogprobs`. */
@@ -122,6 +137,15 @@ export const lossRules = {
   ...scoreRules,
   clipLow: number(0.2, { least: 0, most: 1 }),
   clipHigh: number(0.2, { least: 0 }),
+  dualClip: {
+    fallback: 0,
+    test: (value) => value === 0 || (typeof value === 'number' && value > 1 && Number.isFinite(value)),
+    expected: 'a number above 1, or 0 for none',
+  } satisfies Option<number>,
+  ratioLevel: oneOf(['token', 'sequence']),
+  importanceSamplingCap: number(0, { least: 0 }),
+  aggregation: oneOf(['token-mean', 'sequence-mean-token-mean', 'sequence-mean-token-sum']),
+  aggregationConstant: number(0, { least: 0 }),
   entropyCoefficient: number(0),
   klCoefficient: number(0, { least: 0 }),
   activationCheckpointing: flag(false),
@@ -164,5 +188,6 @@ export const trainingBatchKeys = [
   'oldLogprobs',
   'referenceLogprobs',
   'samplerLogprobs',
+  'lossMask',
 ] as const
 export const promptKeys = ['promptTokenIds', 'n', 'seeds'] as const

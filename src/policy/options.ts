@@ -91,6 +91,15 @@ export function flag(fallback: boolean): Option<boolean> {
   return { fallback, test: (value) => typeof value === 'boolean', expected: 'true or false' }
 }
 
+/** One of some words; the first is the default. */
+export function oneOf<T extends string>(words: readonly [T, ...T[]]): Option<T> {
+  return {
+    fallback: words[0],
+    test: (value) => words.includes(value as T),
+    expected: words.map((word) => `"${word}"`).join(' or '),
+  }
+}
+
 /** An option that may be absent. */
 export function optional<T>(test: (value: unknown) => value is T, expected: string): Option<T | undefined> {
   return { fallback: undefined, test: (value) => value === undefined || test(value), expected }

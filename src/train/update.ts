@@ -32,7 +32,12 @@ export async function updatePolicy(
 ): Promise<StepStats[]> {
   const { temperature, clipLow, clipHigh, klCoefficient, maxTokensPerMicroBatch, activationCheckpointing } = config
   const { promptsPerUpdate = config.promptsPerStep, betas, epsilon, weightDecay, maxGradNorm } = config
-  const loss = { temperature, clipLow, clipHigh, klCoefficient, entropyCoefficient }
+  const { dualClip, ratioLevel, importanceSamplingCap, aggregation } = config
+  const { aggregationConstant = config.maxResponseLength } = config
+  const loss = {
+    ...{ temperature, clipLow, clipHigh, dualClip, ratioLevel, importanceSamplingCap },
+    ...{ aggregation, aggregationConstant, klCoefficient, entropyCoefficient },
+  }
   const optimizer = { learningRate, betas, epsilon, weightDecay, maxGradNorm }
   const onPolicy = updatesPerStep(config) === 1
 

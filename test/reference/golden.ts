@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { LossOptions } from '../../src/index.ts'
 
 export const architectures = ['llama', 'llama3-rope', 'qwen2-tied', 'qwen2-untied', 'qwen3'] as const
 
@@ -33,9 +34,11 @@ interface Expected {
   }
 }
 
+/** A loss option of the golden files: `mask` and `onPolicy` are of the batch, the rest are this package's options. */
 interface LossVariant {
-  options: { onPolicy?: boolean; entropyCoefficient?: number }
+  options: { onPolicy?: boolean; mask?: boolean; entropyCoefficient?: number; klCoefficient?: number } & LossOptions
   loss: number
+  clip_fraction: number
   grad_norm: number
   grad_norms: Record<string, number>
 }
@@ -69,14 +72,15 @@ export function loadGolden(name: (typeof architectures)[number]) {
   const url = new URL(`../golden/${name}/`, import.meta.url)
   const read = (file: string) => JSON.parse(readFileSync(new URL(file, url), 'utf8'))
   const expected: Expected = read('expected.json')
-  const { variants }: { variants: LossVariant[] } = read('loss-options.json')
+  const variants: { variants: LossVariant[]; sampler_logprobs: number[][] } = read('loss-options.json')
   const config: { vocab_size: number; architectures: [string] } = read('config.json')
   return {
     dir: fileURLToPath(url),
     vocabSize: config.vocab_size,
     architecture: config.architectures[0],
     expected,
-    variants,
+    variants: variants.variants,
+    samplerLogprobs: Float32Array.from(variants.sampler_logprobs.flat()),
     batch: packSequences(expected.sequences, expected.prompt_lengths, expected.advantages),
     oldLogprobs: Float32Array.from(expected.old_logprobs.flat()),
     referenceLogprobs: Float32Array.from(expected.reference_logprobs.flat()),
@@ -137,4 +141,18 @@ export function mean(values: ArrayLike<number>): number {
   let sum = 0
   for (let i = 0; i < values.length; i++) sum += values[i]!
   return sum / values.length
+}
+
+/** The batch and the options of one golden loss variant. */
+export function variantCall(golden: Golden, { options: { onPolicy, mask, ...options } }: LossVariant) {
+  const { expected } = golden
+  const lengths = expected.sequences.map((sequence, s) => sequence.length - expected.prompt_lengths[s]!)
+  const batch = {
+    ...golden.batch,
+    ...(!onPolicy && { oldLogprobs: golden.oldLogprobs }),
+    ...(options.klCoefficient && { referenceLogprobs: golden.referenceLogprobs }),
+    ...(options.importanceSamplingCap && { samplerLogprobs: golden.samplerLogprobs }),
+    ...(mask && { lossMask: Float32Array.from(lengths.flatMap((n, s) => Array(n).fill(s === 1 ? 0 : 1))) }),
+  }
+  return { batch, options }
 }

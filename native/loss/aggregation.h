@@ -1,0 +1,13 @@
+#pragma once
+// The share of each response token in the loss of a whole update: whatever the micro-batches, their sums are the loss.
+
+#include <vector>
+
+#include "train/batch.h"
+
+namespace magic {
+
+// [R], 0 where the loss mask is 0.
+std::vector<float> aggregation_weights(const TrainingBatch& batch, const LossOptions& options);
+
+}  // namespace magic
