@@ -105,10 +105,10 @@ function decode(bytes: Buffer, path: string): string {
 
 function parseHeader(text: string, path: string): Record<string, unknown> {
   const header = parseObject(text, path)
-  const names = topLevelKeys(text)
-  if (names.length !== Object.keys(header).length) {
-    const twice = names.find((name, index) => names.indexOf(name) !== index)
-    return fail(`${path}: the header names tensor ${describe(twice)} twice`)
+  const seen = new Set<string>()
+  for (const name of topLevelKeys(text)) {
+    if (seen.has(name)) return fail(`${path}: the header names tensor ${describe(name)} twice`)
+    seen.add(name)
   }
   return header
 }

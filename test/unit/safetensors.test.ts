@@ -103,6 +103,15 @@ test('refuses headers that lie about their length', async (t) => {
 test('a header of one long text is refused without harm', (t) =>
   refused(t, safetensorsBytes(`{"a":"${'\\n'.repeat(1_000_000)}"}`, data), '"a"'))
 
+test('a name twice among 100,000 is found in time that grows with the header alone', async (t) => {
+  const names = [...Array.from({ length: 100_000 }, (_, index) => `tensor${index}`), 'tensor99999']
+  const header = `{${names.map((name) => `"${name}":0`).join()}}`
+  const start = performance.now()
+  await refused(t, safetensorsBytes(header, data), '"tensor99999" twice')
+  const took = performance.now() - start
+  t.true(took < 5000, `it took ${took} ms`)
+})
+
 test('shards: the index decides, and only about its own folder', async (t) => {
   const dir = folder(t)
   const index = (map: unknown) =>
