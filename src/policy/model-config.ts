@@ -116,6 +116,8 @@ function headDimOf(fields: ConfigFields, family: Family, hiddenSize: number, hea
         'hidden_size',
         `it must be a multiple of num_attention_heads, ${headCount}, where head_dim is absent`,
       )
+    if (derived > limits.head_dim!)
+      fields.invalid('hidden_size', `head_dim, which is absent, would be ${derived}; at most ${limits.head_dim}`)
   }
   const headDim = fields.count('head_dim', derived)
   if (headDim % 2 !== 0)
@@ -156,6 +158,17 @@ function llama3Scaling(rope: ConfigFields, fields: ConfigFields): Llama3Scaling 
   return scaling
 }
 
+/** Far beyond every model there is: more is a mistake or an attack, and would cost time and memory before it failed. */
+const limits: Readonly<Record<string, number>> = {
+  num_hidden_layers: 10_000,
+  vocab_size: 10_000_000,
+  hidden_size: 1_000_000,
+  intermediate_size: 10_000_000,
+  num_attention_heads: 10_000,
+  num_key_value_heads: 10_000,
+  head_dim: 1024,
+}
+
 /** Checked access to the fields of one object of a config. */
 class ConfigFields {
   readonly values: Record<string, unknown>
@@ -173,11 +186,12 @@ class ConfigFields {
     return this.values[name] !== undefined && this.values[name] !== null
   }
 
-  /** A whole number, at least 1. */
+  /** A whole number, at least 1 and at most its limit. */
   count(name: string, fallback?: number): number {
     const value = this.isPresent(name) ? this.values[name] : fallback
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 2 ** 31 - 1)
-      this.invalid(name, 'it must be a whole number from 1 to 2147483647')
+    const most = limits[name] ?? 2 ** 31 - 1
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > most)
+      this.invalid(name, `it must be a whole number from 1 to ${most}`)
     return value
   }
 
