@@ -34,6 +34,7 @@ import {
   trainingBatchKeys,
   trainStepRules,
 } from './call-options.ts'
+import { checkTensors } from './check-tensors.ts'
 import { type ModelConfig, modelShape, namedConfig } from './model-config.ts'
 import { integer, invalid, refuseUnknownKeys, resolveOptions } from './options.ts'
 import { savePolicy } from './save-policy.ts'
@@ -108,6 +109,7 @@ export class Policy implements Disposable {
     const config = await readConfig(join(dir, 'config.json'))
     const shape = modelShape(config, join(dir, 'config.json'))
     const tensors = await readFolderTensors(dir)
+    checkTensors(dir, shape, tensors)
     const addon = loadAddon()
     const handle = await addon.loadPolicy(shape, tensors, resolved).catch(rethrow)
     return new Policy(addon, handle, { config, shape, ...resolved, source: dir })

@@ -86,6 +86,20 @@ test('tensors that are missing or of another shape or type', async (t) => {
   await rejects(t, () => Policy.load(dir), 'FILE', path, name, 'I64', 'BF16')
 })
 
+test('a config of more layers than the file has costs nothing', async (t) => {
+  const dir = goldenCopy(t, 'llama')
+  const path = join(dir, 'config.json')
+  const layers = (count: number) =>
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), num_hidden_layers: count }))
+  layers(10_000)
+  const before = process.memoryUsage.rss()
+  await rejects(t, () => Policy.load(dir), 'FILE', 'model.layers.3.', 'missing', dir)
+  const grown = process.memoryUsage.rss() - before
+  t.true(grown < 100e6, `it took ${grown / 1e6} MB`)
+  layers(20_000)
+  await rejects(t, () => Policy.load(dir), 'INVALID_ARGUMENT', 'num_hidden_layers', '20000')
+})
+
 test('unsupported models', async (t) => {
   const create = (changes: Record<string, unknown>) => () => Policy.create({ ...config(), ...changes })
   await rejects(t, create({ architectures: ['GPT2LMHeadModel'] }), 'UNSUPPORTED', 'GPT2LMHeadModel', 'Qwen3ForCausalLM')

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { Policy } from '../../src/index.ts'
+import { expectedTensors } from '../../src/policy/check-tensors.ts'
 import { modelShape } from '../../src/policy/model-config.ts'
 import { architectures } from '../reference/golden.ts'
 import { writeSafetensors } from '../reference/safetensors.ts'
@@ -35,8 +36,25 @@ for (const name of architectures) {
     t.deepEqual(older.shape, newer.shape)
     t.deepEqual(modelShape(olderForm(current)), modelShape(current))
     t.deepEqual(await older.logits(tokens), await newer.logits(tokens))
+    t.deepEqual(
+      [...expectedTensors(newer.shape)].map(([tensor, shape]) => ({ name: tensor, shape })),
+      newer.parameterShapes(),
+    )
   })
 }
+
+test('the tensors of a shape with every bias are those that the native side lists', async (t) => {
+  for (const changes of [
+    { architectures: ['LlamaForCausalLM'], attention_bias: true, mlp_bias: true, tie_word_embeddings: false },
+    { architectures: ['Qwen3ForCausalLM'], attention_bias: true, head_dim: 32 },
+  ]) {
+    using policy = await Policy.create({ ...config(), ...changes })
+    t.deepEqual(
+      [...expectedTensors(policy.shape)].map(([name, shape]) => ({ name, shape })),
+      policy.parameterShapes(),
+    )
+  }
+})
 
 test('save writes what load reads, with the tokenizer files of its source and the compute type', async (t) => {
   const source = goldenCopy(t, 'qwen3')
