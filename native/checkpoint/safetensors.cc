@@ -170,8 +170,6 @@ SafetensorsReader::SafetensorsReader(std::vector<TensorSource> sources) {
 
 SafetensorsReader::~SafetensorsReader() = default;
 
-bool SafetensorsReader::has(const std::string& name) const { return sources_.count(name) > 0; }
-
 at::Tensor SafetensorsReader::get(const std::string& name, at::IntArrayRef expected_shape) const {
   const auto found = sources_.find(name);
   if (found == sources_.end())

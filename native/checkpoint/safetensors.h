@@ -26,7 +26,6 @@ class SafetensorsReader {
  public:
   explicit SafetensorsReader(std::vector<TensorSource> sources);
   ~SafetensorsReader();
-  bool has(const std::string& name) const;
   // A CPU view in the file's own type. Throws FILE when the name is missing, or the shape is not the expected one,
   // naming both shapes and the file.
   at::Tensor get(const std::string& name, at::IntArrayRef expected_shape) const;

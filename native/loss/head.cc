@@ -42,7 +42,7 @@ class LogitsChunk {
     if (hidden.scalar_type() == at::kFloat) {
       at::mm_out(logits_, hidden, weight_.t());
     } else {
-      logits_.copy_(at::mm(hidden, weight_.t()));
+      logits_.copy_(float_product(hidden, weight_.t()));
     }
     if (logits_.is_cpu()) {
       forward_rows(targets, logprobs, entropy);

@@ -130,10 +130,6 @@ bool Fields::boolean(const char* name) const {
 
 std::string Fields::string(const char* name) const { return magic::string(get(name), label_ + "." + name); }
 
-std::vector<std::string> Fields::strings(const char* name) const {
-  return magic::strings(get(name), label_ + "." + name);
-}
-
 std::vector<int64_t> Fields::integers(const char* name) const {
   std::vector<int64_t> result;
   for (const auto& element : elements(get(name), label_ + "." + name))

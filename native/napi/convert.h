@@ -23,7 +23,6 @@ class Fields {
   int64_t integer(const char* name) const;
   bool boolean(const char* name) const;
   std::string string(const char* name) const;
-  std::vector<std::string> strings(const char* name) const;
   std::vector<int64_t> integers(const char* name) const;  // from a plain array
   std::vector<int32_t> int32s(const char* name) const;
   std::vector<float> float32s(const char* name) const;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "policy/policy.h"
+#include "runtime/memory.h"
 #include "runtime/torch_thread.h"
 
 namespace magic {
@@ -21,11 +22,15 @@ struct PolicyState {
 
   static std::shared_ptr<PolicyState> make() {
     return {new PolicyState(), [](PolicyState* state) {
+              const auto destroy = [state] {
+                delete state;
+                return_free_memory();
+              };
               auto& thread = TorchThread::instance();
               if (thread.is_current())
-                delete state;
+                destroy();
               else
-                thread.post([state] { delete state; });
+                thread.post(destroy);
             }};
   }
 };

@@ -30,23 +30,22 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   return at::matmul(gemm_operand(a), gemm_operand(b)).to(a.scalar_type());
 }
 
+at::Tensor float_product(const at::Tensor& a, const at::Tensor& b) {
+  if (a.is_cuda() && a.scalar_type() != at::kFloat) return at::mm(a, b, at::kFloat);
+  return at::mm(gemm_operand(a), gemm_operand(b)).to(at::kFloat);
+}
+
 at::Tensor linear(const at::Tensor& x, const Parameter& weight, const Parameter& bias) {
   if (!bias.defined()) return product(x, weight.value.t());
   return at::addmm(gemm_operand(bias.value), gemm_operand(x), gemm_operand(weight.value).t()).to(x.scalar_type());
 }
 
 void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x) {
-  if (d_y.scalar_type() == at::kFloat) {
-    gradient.addmm_(d_y.t(), x);
-  } else if (d_y.is_cuda()) {
-    gradient.add_(at::mm(d_y.t(), x, at::kFloat));
+  const at::Tensor d_y_operand = gemm_operand(d_y);
+  if (d_y_operand.scalar_type() == at::kFloat) {
+    gradient.addmm_(d_y_operand.t(), gemm_operand(x));
   } else {
-    const at::Tensor wide = gemm_operand(d_y);
-    if (wide.scalar_type() == at::kFloat) {
-      gradient.addmm_(wide.t(), gemm_operand(x));
-    } else {
-      gradient.add_(at::mm(d_y.t(), x));
-    }
+    gradient.add_(float_product(d_y.t(), x));
   }
 }
 

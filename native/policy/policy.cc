@@ -6,6 +6,8 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 
+#include <cmath>
+
 #include "policy/decoder.h"
 #include "policy/linear.h"
 #include "runtime/error.h"
@@ -111,9 +113,7 @@ at::Tensor Policy::logits(const std::vector<int32_t>& token_ids) {
   const at::Tensor hidden = decoder_forward(shape_, weights_, token_tensor(packing.token_ids, weights_.device),
                                             make_rope(shape_, packing.positions, weights_.device),
                                             packed_attention(shape_, packing), nullptr);
-  return product(hidden.narrow(0, hidden.size(0) - 1, 1), weights_.head().value.t())
-      .view({-1})
-      .to(at::kCPU, at::kFloat);
+  return float_product(hidden.narrow(0, hidden.size(0) - 1, 1), weights_.head().value.t()).view({-1}).to(at::kCPU);
 }
 
 void Policy::save_parameters(const std::string& path, const std::vector<std::string>& names) {
@@ -147,14 +147,22 @@ void Policy::load_optimizer(const SafetensorsReader& reader) {
   std::vector<at::Tensor>& first = optimizer_.first_moments(weights_);
   std::vector<at::Tensor>& second = optimizer_.second_moments(weights_);
   const std::vector<Parameter*> parameters = weights_.parameters();
+  // All is looked up and checked before anything is written: a file that does not fit changes nothing.
+  const double step = reader.get("step", {1}).item<double>();
+  if (!(step >= 0 && step <= 1e15 && step == std::floor(step))) {
+    throw Error("FILE",
+                "the optimizer's step is " + std::to_string(step) + ": it must be a whole number of at least 0");
+  }
+  std::vector<std::pair<at::Tensor, at::Tensor>> copies;
   for (const NamedSlice& slice : weights_.slices(shape_)) {
     size_t i = 0;
     while (parameters[i] != slice.parameter) i++;
-    slice_of(slice.parameter->master, slice).copy_(reader.get("master." + slice.name, slice.shape));
-    slice_of(first[i], slice).copy_(reader.get("exp_avg." + slice.name, slice.shape));
-    slice_of(second[i], slice).copy_(reader.get("exp_avg_sq." + slice.name, slice.shape));
+    copies.emplace_back(slice_of(slice.parameter->master, slice), reader.get("master." + slice.name, slice.shape));
+    copies.emplace_back(slice_of(first[i], slice), reader.get("exp_avg." + slice.name, slice.shape));
+    copies.emplace_back(slice_of(second[i], slice), reader.get("exp_avg_sq." + slice.name, slice.shape));
   }
-  optimizer_.set_step_count(static_cast<int64_t>(reader.get("step", {1}).item<double>()));
+  for (auto& [target, source] : copies) target.copy_(source);
+  optimizer_.set_step_count(static_cast<int64_t>(step));
   weights_.refresh_values();
 }
 

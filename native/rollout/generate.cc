@@ -28,6 +28,14 @@ struct Sequence {
   int32_t last_token = 0;
 };
 
+// A prompt in the cache, some of whose samples have yet to start.
+struct WaitingPrompt {
+  size_t prompt;
+  BlockTable table;
+  std::vector<float> logits;  // [V] after its last token
+  size_t next_sample = 0;
+};
+
 class Generation {
  public:
   Generation(Policy& policy, const std::vector<GeneratePrompt>& prompts, const GenerateOptions& options,
@@ -45,10 +53,12 @@ class Generation {
   }
 
   std::vector<std::vector<Completion>> run() {
-    while (next_prompt_ < prompts_.size() || !running_.empty()) {
+    while (next_prompt_ < prompts_.size() || !waiting_.empty() || !running_.empty()) {
       cancel_.check();
-      if (next_prompt_ < prompts_.size() && free_places() > 0) {
-        admit();
+      if (free_places() > 0 && !waiting_.empty()) {
+        start_samples();
+      } else if (free_places() > 0 && next_prompt_ < prompts_.size()) {
+        prefill();
       } else {
         decode();
       }
@@ -60,25 +70,22 @@ class Generation {
  private:
   int64_t free_places() const { return options_.max_batch_size - static_cast<int64_t>(running_.size()); }
 
-  // Prefills the next prompts and starts as many of their samples as there is room for. The samples of a prompt that
-  // find no room start at the next admission, which computes the prompt again.
-  void admit() {
+  // Computes the next prompts, as many as there is room for their samples, one at least.
+  void prefill() {
     Packing packing;
     std::vector<int64_t> last_rows, slots;
-    std::vector<BlockTable> tables;
-    std::vector<size_t> admitted;
     int64_t places = free_places();
-    size_t sample = next_sample_;
-    for (size_t p = next_prompt_; p < prompts_.size() && places > 0; p++, sample = 0) {
-      const GeneratePrompt& prompt = prompts_[p];
+    const size_t first = waiting_.size();
+    for (; next_prompt_ < prompts_.size() && places > 0; next_prompt_++) {
+      const GeneratePrompt& prompt = prompts_[next_prompt_];
       const int64_t count = static_cast<int64_t>(prompt.token_ids.size());
       if (packing.token_count() > 0 && packing.token_count() + count > kPrefillTokens) break;
       packing.append(prompt.token_ids.data(), count, 0, 0, 0);
       last_rows.push_back(packing.token_count() - 1);
-      const std::vector<int64_t> own = cache_.extend(tables.emplace_back(), count);
+      waiting_.push_back({next_prompt_, {}, {}});
+      const std::vector<int64_t> own = cache_.extend(waiting_.back().table, count);
       slots.insert(slots.end(), own.begin(), own.end());
-      admitted.push_back(p);
-      places -= static_cast<int64_t>(prompt.seeds.size() - sample);
+      places -= static_cast<int64_t>(prompt.seeds.size());
     }
     packing.build_blocks(weights_.device);
     const at::Tensor slot_tensor = token_tensor(slots, weights_.device);
@@ -91,21 +98,28 @@ class Generation {
                                               make_rope(shape_, packing.positions, weights_.device), attend, nullptr)
                                   .index_select(0, token_tensor(last_rows, weights_.device));
     const at::Tensor logits = logits_of(hidden);
-    for (size_t i = 0; i < admitted.size(); i++) {
-      const GeneratePrompt& prompt = prompts_[admitted[i]];
-      for (; next_sample_ < prompt.seeds.size() && free_places() > 0; next_sample_++) {
-        Sequence sequence{admitted[i], next_sample_, prompt.seeds[next_sample_], cache_.share(tables[i])};
-        const float* row = logits.const_data_ptr<float>() + static_cast<int64_t>(i) * shape_.vocab_size;
-        if (append(sequence, draw(sequence, row))) {
-          cache_.release(sequence.table);
-        } else {
-          running_.push_back(std::move(sequence));
-        }
+    for (size_t i = first; i < waiting_.size(); i++) {
+      const float* row = logits.const_data_ptr<float>() + static_cast<int64_t>(i - first) * shape_.vocab_size;
+      waiting_[i].logits.assign(row, row + shape_.vocab_size);
+    }
+  }
+
+  // Draws the first tokens of waiting samples while there is room; they share their prompt's blocks.
+  void start_samples() {
+    while (free_places() > 0 && !waiting_.empty()) {
+      WaitingPrompt& waiting = waiting_.front();
+      const std::vector<uint64_t>& seeds = prompts_[waiting.prompt].seeds;
+      const size_t sample = waiting.next_sample++;
+      Sequence sequence{waiting.prompt, sample, seeds[sample], cache_.share(waiting.table)};
+      if (append(sequence, draw(sequence, waiting.logits.data()))) {
+        cache_.release(sequence.table);
+      } else {
+        running_.push_back(std::move(sequence));
       }
-      cache_.release(tables[i]);
-      if (next_sample_ < prompt.seeds.size()) return;
-      next_prompt_ = admitted[i] + 1;
-      next_sample_ = 0;
+      if (waiting.next_sample == seeds.size()) {
+        cache_.release(waiting.table);
+        waiting_.pop_front();
+      }
     }
   }
 
@@ -152,7 +166,7 @@ class Generation {
 
   // [n, V] float32 on the CPU, where tokens are drawn.
   at::Tensor logits_of(const at::Tensor& hidden) {
-    return product(hidden, weights_.head().value.t()).to(at::kCPU, at::kFloat).contiguous();
+    return float_product(hidden, weights_.head().value.t()).to(at::kCPU).contiguous();
   }
 
   // The next token of a sequence, from its own random stream.
@@ -187,7 +201,8 @@ class Generation {
   KvCache cache_;
   std::vector<std::vector<Completion>> results_;
   std::vector<Sequence> running_;
-  size_t next_prompt_ = 0, next_sample_ = 0;
+  std::deque<WaitingPrompt> waiting_;
+  size_t next_prompt_ = 0;
   int64_t tokens_ = 0, finished_ = 0;
 };
 

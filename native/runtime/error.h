@@ -7,7 +7,7 @@
 namespace magic {
 
 struct Error : std::runtime_error {
-  // code: INVALID_ARGUMENT, FILE, UNSUPPORTED, OUT_OF_MEMORY, ABORTED, DISPOSED, INTERNAL
+  // code: INVALID_ARGUMENT, FILE, UNSUPPORTED, OUT_OF_MEMORY, NOT_FINITE, ABORTED, DISPOSED, INTERNAL
   Error(std::string code, const std::string& message) : std::runtime_error(message), code(std::move(code)) {}
   std::string code;
 };

@@ -17,4 +17,7 @@ int64_t peak_memory_bytes(c10::Device device);
 // micro-batch: worth a third of a training step with glibc. Called once, before the first tensor.
 void tune_allocator();
 
+// Gives what is free back to the kernel, as the tuned allocator does not by itself: after a policy is gone.
+void return_free_memory();
+
 }  // namespace magic

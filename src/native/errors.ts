@@ -1,14 +1,16 @@
 /**
  * What went wrong, for programs: `INVALID_ARGUMENT` a value that cannot be used; `FILE` a file that is missing, damaged
- * or cannot be written; `UNSUPPORTED` a model or device that this build does not run; `OUT_OF_MEMORY`; `DISPOSED` a call
- * after dispose(); `INTERNAL` a fault of this package or of libtorch; `ADDON_MISSING`, `LIBTORCH_MISSING` and
- * `LIBTORCH_VERSION` an installation that has to be repaired. An aborted call rejects with the signal's reason instead.
+ * or cannot be written; `UNSUPPORTED` a model or device that this build does not run; `OUT_OF_MEMORY`; `NOT_FINITE`
+ * weights that have diverged, so that nothing can be sampled; `DISPOSED` a call after dispose(); `INTERNAL` a fault of
+ * this package or of libtorch; `ADDON_MISSING`, `LIBTORCH_MISSING` and `LIBTORCH_VERSION` an installation that has to be
+ * repaired. An aborted call rejects with the signal's reason instead.
  */
 export type NativeErrorCode =
   | 'INVALID_ARGUMENT'
   | 'FILE'
   | 'UNSUPPORTED'
   | 'OUT_OF_MEMORY'
+  | 'NOT_FINITE'
   | 'DISPOSED'
   | 'INTERNAL'
   | 'ADDON_MISSING'
