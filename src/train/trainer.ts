@@ -7,74 +7,28 @@ import {
 } from '../checkpoint/run-checkpoint.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { parseRecipe } from '../config/recipe.ts'
-import type { RecipeConfig, RecipeInput } from '../config/schema.ts'
+import type { RecipeConfig } from '../config/schema.ts'
 import type { EntropyController } from '../control/entropy-controller.ts'
 import type { Prompt } from '../data/prompt.ts'
 import { PromptStream } from '../data/prompt-stream.ts'
 import { type EvaluationResult, evaluationMetrics } from '../evaluate/evaluate.ts'
-import { Evaluator, type RunEvaluation } from '../evaluate/evaluator.ts'
+import { Evaluator } from '../evaluate/evaluator.ts'
 import { RunFolder } from '../metrics/run-folder.ts'
 import { estimateEntropy, type Metrics, stepMetrics, timingMetrics } from '../metrics/step-metrics.ts'
 import { Stopwatch } from '../metrics/stopwatch.ts'
-import type { Policy, StepStats } from '../policy/policy.ts'
+import type { StepStats } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
-import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { FunctionVerifier } from '../verify/function-verifier.ts'
-import type { RewardFunction, Verifier } from '../verify/verifier.ts'
+import type { Verifier } from '../verify/verifier.ts'
+import { isAbort } from './abort.ts'
 import { entropyControl } from './entropy-control.ts'
 import { grade, trainedRollouts } from './grade.ts'
 import { learningRateAt } from './learning-rate.ts'
+import type { RunResult, StepReport, TrainerOptions, TrainerProgress } from './trainer-options.ts'
 import { updatePolicy } from './update.ts'
 
-/** What a step was: its metrics and every response. */
-export interface StepReport {
-  step: number
-  metrics: Metrics
-  groups: RolloutGroup[]
-  /** Empty where the step was not evaluated. */
-  evaluations: EvaluationResult[]
-}
-
-/** Where a run stands, for a progress line. */
-export interface TrainerProgress {
-  /** The step under way; 0 before the first. */
-  step: number
-  phase: 'rollout' | 'verify' | 'update' | 'evaluate' | 'checkpoint'
-  /** Tokens sampled so far, in `rollout` and `evaluate`. */
-  tokens?: number
-}
-
-export interface TrainerOptions {
-  policy: Policy
-  tokenizer: Pick<Tokenizer, 'decode' | 'stopTokenIds'>
-  prompts: readonly Prompt[]
-  /** A verifier, or a plain function of a response, such as `({ response, answer }) => response.includes(answer)`. */
-  verifier: Pick<Verifier, 'verify'> | RewardFunction
-  /** Any key of the recipe; the others have their defaults. */
-  config?: RecipeInput
-  /** What the k3 term holds the policy to, needed where klCoefficient > 0. It is never trained. */
-  referencePolicy?: Pick<Policy, 'score'>
-  /** Held-out problems, evaluated before the first step, after the last, and every `every` steps between. */
-  evaluation?: RunEvaluation
-  /** The run folder; without it nothing is written. */
-  output?: string
-  /** What config.yaml and summary.json say; default the recipe. */
-  settings?: object
-  onStep?: (report: StepReport) => void
-  onProgress?: (progress: TrainerProgress) => void
-}
-
-/** The outcome of `run`. Seconds and steps include those before a resume. */
-export interface RunResult {
-  steps: number
-  seconds: number
-  /** The signal ended the run before its last step. */
-  interrupted: boolean
-  /** avg@k on the held-out problems, in [0, 1]; null without an evaluation. */
-  accuracyBefore: number | null
-  accuracyAfter: number | null
-}
+export type { RunResult, StepReport, TrainerOptions, TrainerProgress }
 
 /**
  * Trains a policy by GRPO with adaptive entropy control (Skywork-OR1, eq 2.5, 3.1 and 3.2).
@@ -96,6 +50,8 @@ export class Trainer {
   #started = false
   #step = 0
   #savedStep = 0
+  /** Weights, counters and records are those of `#step`: no update or record of a failed step lies between. */
+  #whole = true
   #seconds = 0
 
   /** @throws ConfigError where the config is wrong, there are no prompts, or a reference policy is missing */
@@ -125,7 +81,8 @@ export class Trainer {
 
   /**
    * Trains until `config.steps` are done. Where the signal aborts, the step that was under way is given up, the last
-   * completed one is saved, and the result says so.
+   * completed one is saved, and the result says so. Where anything fails, the last completed step is saved too, unless
+   * an update of the step that failed has changed the weights already.
    *
    * @throws ConfigError where `output` already holds a run that was not resumed
    */
@@ -133,18 +90,25 @@ export class Trainer {
     if (!this.#started) await this.folder?.requireUnused()
     this.#started = true
     await this.folder?.writeConfig(this.#options.settings ?? this.config)
+    let interrupted = false
     try {
-      if (this.#step === 0) await this.#evaluate(0, signal)
+      // The first evaluation, or the one that a resumed run was stopped in.
+      await this.#evaluate(this.#step, signal)
       while (this.#step < this.config.steps) await this.trainStep(signal)
       await this.#evaluate(this.#step, signal)
     } catch (error) {
-      if (!signal?.aborted) throw error
+      if (!isAbort(error, signal)) {
+        // Where saving fails as well, the first error is the cause.
+        await this.#save().catch(() => {})
+        throw error
+      }
+      interrupted = true
     }
-    if (this.#step > this.#savedStep) await (await this.#prepareCheckpoint())?.commit()
+    await this.#save()
     return {
       steps: this.#step,
       seconds: this.#seconds,
-      interrupted: this.#step < this.config.steps,
+      interrupted,
       accuracyBefore: this.#evaluator?.accuracyAt(0) ?? null,
       accuracyAfter: this.#evaluator?.accuracyAt(this.config.steps) ?? null,
     }
@@ -172,6 +136,7 @@ export class Trainer {
       )
       if (kept.length > 0) this.#controller.observe(observed)
       this.#step = step
+      this.#whole = false
       const metrics = stepMetrics({ step, groups, updates, entropy, coefficient, appliedCoefficient, learningRate })
       return await this.#record(metrics, groups, updates, clock, signal)
     } catch (error) {
@@ -219,7 +184,10 @@ export class Trainer {
   ): Promise<StepStats[]> {
     const { policy, referencePolicy, onProgress } = this.#options
     onProgress?.({ step: this.#step + 1, phase: 'update' })
-    return updatePolicy(policy, kept, { config: this.config, ...rates, referencePolicy, signal })
+    const onUpdate = () => {
+      this.#whole = false
+    }
+    return updatePolicy(policy, kept, { config: this.config, ...rates, referencePolicy, signal, onUpdate })
   }
 
   async #evaluate(step: number, signal: AbortSignal | undefined): Promise<EvaluationResult[]> {
@@ -229,7 +197,7 @@ export class Trainer {
     )
   }
 
-  /** Evaluation, records and checkpoint of a step whose updates are done: an abort no longer undoes it. */
+  /** Evaluation, records and checkpoint of a step whose updates are done: nothing that stops the evaluation undoes it. */
   async #record(
     metrics: Metrics,
     groups: RolloutGroup[],
@@ -239,11 +207,12 @@ export class Trainer {
   ): Promise<StepReport> {
     const { config, folder } = this
     const step = this.#step
+    let failed: { error: unknown } | undefined
     const evaluations = await clock
       .time('evaluate', () => this.#evaluate(step, signal))
       .catch((error) => {
-        if (signal?.aborted) return []
-        throw error
+        if (!isAbort(error, signal)) failed = { error }
+        return []
       })
     this.#seconds += clock.total()
     const due = step === config.steps || (config.checkpointEvery > 0 && step % config.checkpointEvery === 0)
@@ -257,10 +226,17 @@ export class Trainer {
     // The line is durable before the checkpoint exists, so that a run resumed from it has every line up to it.
     await folder?.writeRollouts(step, groups)
     await folder?.metrics.append(line)
+    this.#whole = true
     await checkpoint?.commit()
     const report = { step, metrics: line, groups, evaluations }
     this.#options.onStep?.(report)
+    if (failed) throw failed.error
     return report
+  }
+
+  /** Saves the last completed step, unless it is saved or the weights are no longer its own. */
+  async #save(): Promise<void> {
+    if (this.#whole && this.#step > this.#savedStep) await (await this.#prepareCheckpoint())?.commit()
   }
 
   async #prepareCheckpoint(): Promise<{ commit(): Promise<void> } | undefined> {

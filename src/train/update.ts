@@ -17,6 +17,8 @@ export interface UpdateOptions {
   /** Needed where klCoefficient > 0. */
   referencePolicy?: Pick<Policy, 'score'> | undefined
   signal?: AbortSignal | undefined
+  /** Called once the weights have changed, after each optimizer step. */
+  onUpdate?: (() => void) | undefined
 }
 
 /**
@@ -28,7 +30,7 @@ export interface UpdateOptions {
 export async function updatePolicy(
   policy: Pick<Policy, 'trainStep'>,
   kept: readonly RolloutGroup[],
-  { config, learningRate, entropyCoefficient, referencePolicy, signal }: UpdateOptions,
+  { config, learningRate, entropyCoefficient, referencePolicy, signal, onUpdate }: UpdateOptions,
 ): Promise<StepStats[]> {
   const { temperature, clipLow, clipHigh, klCoefficient, maxTokensPerMicroBatch, activationCheckpointing } = config
   const { promptsPerUpdate = config.promptsPerStep, betas, epsilon, weightDecay, maxGradNorm } = config
@@ -62,6 +64,7 @@ export async function updatePolicy(
       const abortable = signal && updates.length === 0 ? { signal } : {}
       const options = { ...loss, ...optimizer, maxTokensPerMicroBatch, activationCheckpointing, ...abortable }
       updates.push(await policy.trainStep(batch, options))
+      onUpdate?.()
     }
   return updates
 }

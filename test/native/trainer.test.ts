@@ -1,13 +1,16 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { ConfigError } from '../../src/config/config-error.ts'
 import type { RecipeInput } from '../../src/config/schema.ts'
 import { loadPrompts } from '../../src/data/load-prompts.ts'
+import type { Prompt } from '../../src/data/prompt.ts'
+import type { RunEvaluation } from '../../src/evaluate/evaluator.ts'
 import { Policy } from '../../src/policy/policy.ts'
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts'
 import { type StepReport, Trainer, type TrainerOptions } from '../../src/train/trainer.ts'
-import { tinyRun } from './tiny-run.ts'
+import type { RewardFunction } from '../../src/verify/verifier.ts'
+import { comparable, tinyRun } from './tiny-run.ts'
 
 const recipe: RecipeInput = {
   ...{ promptsPerStep: 4, groupSize: 8, maxResponseLength: 8, learningRate: 0.01, seed: 1 },
@@ -26,6 +29,11 @@ async function parts(t: ExecutionContext) {
   const policy = await Policy.load(join(folder, 'base'))
   t.teardown(() => policy.dispose())
   return { folder, tokenizer, prompts, policy }
+}
+
+function evaluationOf(prompts: readonly Prompt[]): RunEvaluation {
+  const sampling = { samples: 1, maxResponseLength: 8, temperature: 1, topP: 1, topK: 0, maxBatchSize: 64 }
+  return { ...sampling, seed: 0, every: 0, sets: [{ name: 'held-out', prompts }] }
 }
 
 test('a policy learns from a plain function', async (t) => {
@@ -136,6 +144,107 @@ test('an abort gives up the step under way; a later run does it again as if noth
   const onStep = ({ metrics }: StepReport) => whole.push(metrics['reward/mean']!)
   await new Trainer({ policy: other, tokenizer, prompts, verifier: sevens, config, onStep }).run()
   t.deepEqual(rewards, whole)
+})
+
+/** Throws at the first response after `calls`. */
+const failingAfter = (calls: number): TrainerOptions['verifier'] => {
+  let count = 0
+  return (sample) => {
+    if (++count > calls) throw new Error('no such answer')
+    return (sevens as RewardFunction)(sample)
+  }
+}
+
+async function checkpointsOf(output: string): Promise<string[]> {
+  return readdir(join(output, 'checkpoints')).catch(() => [])
+}
+
+test('a reward that throws loses no completed step', async (t) => {
+  const { folder, tokenizer, prompts, policy } = await parts(t)
+  const output = join(folder, 'out')
+  const config = { ...recipe, steps: 4, checkpointEvery: 0 }
+  const common = { policy, tokenizer, prompts, config, output }
+  await t.throwsAsync(new Trainer({ ...common, verifier: failingAfter(2 * 4 * 8) }).run(), {
+    message: /no such answer/,
+  })
+  t.deepEqual(await checkpointsOf(output), ['step-000002'])
+  const resumed = new Trainer({ ...common, verifier: sevens })
+  await resumed.resume(await resumed.folder!.newestCheckpoint())
+  await resumed.run()
+  const other = await Policy.load(join(folder, 'base'))
+  t.teardown(() => other.dispose())
+  const whole = join(folder, 'whole')
+  await new Trainer({ ...common, policy: other, verifier: sevens, output: whole }).run()
+  t.deepEqual(await comparable(join(output, 'metrics.jsonl')), await comparable(join(whole, 'metrics.jsonl')))
+})
+
+test('a step that fails between its updates is not saved', async (t) => {
+  const { folder, tokenizer, prompts, policy } = await parts(t)
+  const output = join(folder, 'out')
+  let updates = 0
+  const trainStep: Policy['trainStep'] = async (...call) => {
+    if (++updates === 4) throw new Error('out of memory')
+    return policy.trainStep(...call)
+  }
+  const failing = new Proxy(policy, {
+    get: (target, key) => {
+      if (key === 'trainStep') return trainStep
+      const value = Reflect.get(target, key, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const config = { ...recipe, steps: 4, checkpointEvery: 0, promptsPerUpdate: 4, reuse: 2 }
+  const trainer = new Trainer({ policy: failing, tokenizer, prompts, config, output, verifier: sevens })
+  await t.throwsAsync(trainer.run(), { message: 'out of memory' })
+  t.is(updates, 4, 'in the second update of the second step')
+  t.deepEqual(await checkpointsOf(output), [])
+})
+
+test('a step whose evaluation fails keeps its updates and its records', async (t) => {
+  const { folder, tokenizer, prompts, policy } = await parts(t)
+  const output = join(folder, 'out')
+  const config = { ...recipe, steps: 2, checkpointEvery: 0 }
+  const common = { policy, tokenizer, prompts, config, output, evaluation: evaluationOf(prompts) }
+  const verifier = failingAfter(2 * 4 * 8 + 10)
+  await t.throwsAsync(new Trainer({ ...common, verifier }).run(), { message: /no such answer/ })
+  t.deepEqual(await checkpointsOf(output), ['step-000002'])
+  t.is((await comparable(join(output, 'metrics.jsonl'))).length, 2)
+})
+
+test('an abort in the last evaluation interrupts the run, which then goes on with it', async (t) => {
+  const { folder, tokenizer, prompts, policy } = await parts(t)
+  const output = join(folder, 'out')
+  const controller = new AbortController()
+  const config = { ...recipe, steps: 2 }
+  const common = { policy, tokenizer, prompts, config, output, verifier: sevens, evaluation: evaluationOf(prompts) }
+  const trainer = new Trainer({
+    ...common,
+    onProgress: ({ step, phase }) => {
+      if (step === 2 && phase === 'evaluate') controller.abort()
+    },
+  })
+  const stopped = await trainer.run(controller.signal)
+  t.deepEqual([stopped.steps, stopped.interrupted, stopped.accuracyAfter], [2, true, null])
+  const resumed = new Trainer(common)
+  await resumed.resume(await resumed.folder!.newestCheckpoint())
+  const finished = await resumed.run()
+  t.false(finished.interrupted)
+  t.is(finished.accuracyBefore, stopped.accuracyBefore)
+  t.is(typeof finished.accuracyAfter, 'number')
+})
+
+test('a failure after an abort is a failure, and a step without its records is not saved', async (t) => {
+  const { folder, tokenizer, prompts, policy } = await parts(t)
+  const output = join(folder, 'out')
+  const controller = new AbortController()
+  const config = { ...recipe, steps: 2 }
+  const trainer = new Trainer({ policy, tokenizer, prompts, config, output, verifier: sevens })
+  trainer.folder!.writeRollouts = async () => {
+    controller.abort()
+    throw new Error('disk full')
+  }
+  await t.throwsAsync(trainer.run(controller.signal), { message: 'disk full' })
+  t.deepEqual(await checkpointsOf(output), [])
 })
 
 test('what stops a run is told, and where', async (t) => {

@@ -1,0 +1,58 @@
+import type { RecipeInput } from '../config/schema.ts'
+import type { Prompt } from '../data/prompt.ts'
+import type { EvaluationResult } from '../evaluate/evaluate.ts'
+import type { RunEvaluation } from '../evaluate/evaluator.ts'
+import type { Metrics } from '../metrics/step-metrics.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { RolloutGroup } from '../rollout/rollout.ts'
+import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import type { RewardFunction, Verifier } from '../verify/verifier.ts'
+
+/** What a step was: its metrics and every response. */
+export interface StepReport {
+  step: number
+  metrics: Metrics
+  groups: RolloutGroup[]
+  /** Empty where the step was not evaluated. */
+  evaluations: EvaluationResult[]
+}
+
+/** Where a run stands, for a progress line. */
+export interface TrainerProgress {
+  /** The step under way; 0 before the first. */
+  step: number
+  phase: 'rollout' | 'verify' | 'update' | 'evaluate' | 'checkpoint'
+  /** Tokens sampled so far, in `rollout` and `evaluate`. */
+  tokens?: number
+}
+
+export interface TrainerOptions {
+  policy: Policy
+  tokenizer: Pick<Tokenizer, 'decode' | 'stopTokenIds'>
+  prompts: readonly Prompt[]
+  /** A verifier, or a plain function of a response, such as `({ response, answer }) => response.includes(answer)`. */
+  verifier: Pick<Verifier, 'verify'> | RewardFunction
+  /** Any key of the recipe; the others have their defaults. */
+  config?: RecipeInput
+  /** What the k3 term holds the policy to, needed where klCoefficient > 0. It is never trained. */
+  referencePolicy?: Pick<Policy, 'score'>
+  /** Held-out problems, evaluated before the first step, after the last, and every `every` steps between. */
+  evaluation?: RunEvaluation
+  /** The run folder; without it nothing is written. */
+  output?: string
+  /** What config.yaml and summary.json say; default the recipe. */
+  settings?: object
+  onStep?: (report: StepReport) => void
+  onProgress?: (progress: TrainerProgress) => void
+}
+
+/** The outcome of `run`. Seconds and steps include those before a resume. */
+export interface RunResult {
+  steps: number
+  seconds: number
+  /** The signal ended the run before its last step, or before the evaluation after it. */
+  interrupted: boolean
+  /** avg@k on the held-out problems, in [0, 1]; null without an evaluation. */
+  accuracyBefore: number | null
+  accuracyAfter: number | null
+}
