@@ -1,4 +1,5 @@
-import { open, readdir, readFile } from 'node:fs/promises'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { TensorSource } from '../native/contract.ts'
 import { describe, NativeError } from '../native/errors.ts'
@@ -33,9 +34,14 @@ export async function readFolderTensors(dir: string): Promise<TensorSource[]> {
   )
 }
 
-/** The tensors of one safetensors file. @throws NativeError FILE */
-export async function readTensors(path: string): Promise<TensorSource[]> {
-  const { header, dataStart, dataBytes } = await readHeader(path)
+/**
+ * The tensors of one safetensors file. Synchronous, so that a policy's call that needs them keeps its place among the
+ * others; a header is small.
+ *
+ * @throws NativeError FILE
+ */
+export function readTensors(path: string): TensorSource[] {
+  const { header, dataStart, dataBytes } = readHeader(path)
   const sources = Object.entries(parseHeader(header, path))
     .filter(([name, value]) => name !== '__metadata__' || checkMetadata(value, path))
     .map(([name, value]) => tensorSource(name, value, path, dataBytes))
@@ -58,7 +64,7 @@ async function readShards(dir: string): Promise<TensorSource[]> {
       )
     let shard = shards.get(file)
     if (!shard) {
-      shard = new Map((await readTensors(join(dir, file))).map((source) => [source.name, source]))
+      shard = new Map(readTensors(join(dir, file)).map((source) => [source.name, source]))
       shards.set(file, shard)
     }
     sources.push(
@@ -68,14 +74,14 @@ async function readShards(dir: string): Promise<TensorSource[]> {
   return sources
 }
 
-async function readHeader(path: string): Promise<{ header: string; dataStart: number; dataBytes: number }> {
-  const file = await open(path, 'r').catch((error) => fail(`cannot open ${path}: ${reasonOf(error)}`))
+function readHeader(path: string): { header: string; dataStart: number; dataBytes: number } {
+  const file = openHeader(path)
   try {
-    const stat = await file.stat()
+    const stat = fstatSync(file)
     if (!stat.isFile()) return fail(`cannot read ${path}: not a file`)
     if (stat.size < 8) return fail(`${path} is truncated: it has ${stat.size} bytes, the header's length alone takes 8`)
     const length = Buffer.alloc(8)
-    await file.read(length, 0, 8, 0)
+    readSync(file, length, 0, 8, 0)
     const headerBytes = length.readBigUInt64LE()
     if (headerBytes > maxHeaderBytes)
       return fail(
@@ -87,11 +93,20 @@ async function readHeader(path: string): Promise<{ header: string; dataStart: nu
         `${path} is truncated: the header ends at byte ${dataStart}, the file at ${stat.size}: download it again`,
       )
     const bytes = Buffer.alloc(Number(headerBytes))
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 8)
+    const bytesRead = readSync(file, bytes, 0, bytes.length, 8)
     if (bytesRead < bytes.length) return fail(`${path} is truncated: its header could not be read in full`)
     return { header: decode(bytes, path), dataStart, dataBytes: stat.size - dataStart }
   } finally {
-    await file.close()
+    closeSync(file)
+  }
+}
+
+function openHeader(path: string): number {
+  try {
+    // a pipe would else block until something writes to it
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    return fail(`cannot open ${path}: ${reasonOf(error)}`)
   }
 }
 

@@ -224,7 +224,7 @@ export class Policy implements Disposable {
 
   /** Takes up what {@link saveOptimizer} wrote for a policy of the same shape. */
   async loadOptimizer(path: string): Promise<void> {
-    const tensors = await readTensors(path)
+    const tensors = readTensors(path)
     return this.#call(undefined, () => this.#addon.loadOptimizer(this.#handle, tensors))
   }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { mkdirSync, statSync } from 'node:fs'
+import { readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { planShards, shardIndex } from '../checkpoint/shards.ts'
 import { syncFolder, writeAtomic } from '../metrics/atomic-write.ts'
@@ -35,11 +36,14 @@ export interface SavedModel {
 /** Writes these parameters into one safetensors file. */
 export type WriteParameters = (path: string, names: string[]) => Promise<void>
 
-/** Writes a Hugging Face folder: a new one by renaming, an existing one file by file, config.json last. */
+/**
+ * Writes a Hugging Face folder: a new one by renaming, an existing one file by file, config.json last. What `write`
+ * starts is started before the first await: the weights are those of the moment of the call.
+ */
 export async function savePolicy(dir: string, model: SavedModel, write: WriteParameters): Promise<void> {
   try {
     const target = resolve(dir)
-    if (await exists(target)) await writeFiles(target, model, write)
+    if (statSync(target, { throwIfNoEntry: false })) await writeFiles(target, model, write)
     else await writeFolder(target, model, write)
   } catch (error) {
     if (error instanceof NativeError || (error as NodeJS.ErrnoException).syscall === undefined) throw error
@@ -49,9 +53,9 @@ export async function savePolicy(dir: string, model: SavedModel, write: WritePar
 
 async function writeFolder(target: string, model: SavedModel, write: WriteParameters): Promise<void> {
   const parent = dirname(target)
-  await mkdir(parent, { recursive: true })
+  mkdirSync(parent, { recursive: true })
   const partial = join(parent, `.${basename(target)}.${randomUUID()}.partial`)
-  await mkdir(partial)
+  mkdirSync(partial)
   try {
     await writeFiles(partial, model, write)
     await rename(partial, target)
@@ -88,16 +92,6 @@ async function copyCompanions(source: string, dir: string): Promise<void> {
   if (names.length === 0 || (await realpath(source)) === (await realpath(dir))) return
   for (const name of companions)
     if (names.includes(name)) await writeAtomic(join(dir, name), await readFile(join(source, name)))
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false
-      throw error
-    },
-  )
 }
 
 function json(value: unknown): string {

@@ -160,6 +160,29 @@ test('a training run goes on after save and load as if nothing had happened', as
   t.deepEqual(await resumed.parameter(name), await policy.parameter(name))
 })
 
+test('save, saveOptimizer and loadOptimizer keep their place among the calls', async (t) => {
+  const dir = temporaryFolder(t)
+  mkdirSync(join(dir, 'existing'))
+  using policy = await Policy.create(config(), { seed: 5 })
+  const name = policy.parameterShapes()[0]!.name
+  const before = await policy.parameter(name)
+  const state = join(dir, 'optimizer.safetensors')
+  const folders = ['new/folder', 'existing'].map((folder) => join(dir, folder))
+  const update = () => policy.trainStep(batch(), { learningRate: 1e-2 })
+  const [, , , after] = await Promise.all([
+    policy.saveOptimizer(state),
+    ...folders.map((folder) => policy.save(folder)),
+    update().then(() => policy.parameter(name)),
+  ])
+  t.notDeepEqual(after, before)
+  for (const folder of folders) {
+    using saved = await Policy.load(folder)
+    t.deepEqual(await saved.parameter(name), before)
+  }
+  const [, restored] = await Promise.all([policy.loadOptimizer(state), policy.parameter(name), update()])
+  t.deepEqual(restored, before)
+})
+
 test('the seed of generate decides, or one seed a sample does', async (t) => {
   using policy = await Policy.create(config(), { seed: 4 })
   const ids = async (seeding: { seed?: number | bigint; seeds?: BigUint64Array }) => {
