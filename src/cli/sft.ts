@@ -1,12 +1,16 @@
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ConfigError } from '../config/config-error.ts'
 import { formatConfig } from '../config/load.ts'
 import { loadSftConfig, pathList } from '../config/train-config.ts'
 import { JsonLines } from '../metrics/json-lines.ts'
 import { ProgressLine } from '../metrics/progress.ts'
+import { runFiles } from '../metrics/run-folder.ts'
 import type { Metrics } from '../metrics/step-metrics.ts'
 import type { Device } from '../native/contract.ts'
 import { Policy } from '../policy/policy.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
+import { isAbort } from '../train/abort.ts'
 import { sft as fineTune } from '../train/sft.ts'
 import { loadExamples } from '../train/sft-examples.ts'
 import { interruptSignal } from './interrupt.ts'
@@ -19,6 +23,7 @@ export async function sft(options: { config?: string; overrides: string[]; dryRu
     process.stdout.write(formatConfig(config))
     return
   }
+  await requireFreshOutput(config.output)
   const tokenizer = await Tokenizer.load(config.model)
   const { systemPrompt, promptSuffix } = config.data
   const { examples, dropped } = await loadExamples(pathList(config.data.train), {
@@ -26,23 +31,44 @@ export async function sft(options: { config?: string; overrides: string[]; dryRu
   })
   const progress = new ProgressLine(process.stderr, config.steps)
   progress.line(`${examples.length} examples (${dropped.tooLong} too long), ${config.batchSize} a step`)
-  const interrupt = interruptSignal(() => progress.line('stopping'))
+  const interrupt = interruptSignal(() => progress.line('stopping: saving the last whole step'))
   const policy = await Policy.load(config.model, { device: config.device as Device, dtype: config.dtype })
   try {
     const log = new JsonLines<Metrics>(join(config.output, 'metrics.jsonl'))
-    await log.truncateAfter(0)
-    await fineTune({
+    let steps = 0
+    const aborted: unknown = await fineTune({
       ...{ policy, examples, config, signal: interrupt.signal },
       onStep: async (metrics) => {
         await log.append(metrics)
+        steps = metrics.step
         const loss = metrics['sft/loss']!.toFixed(4)
         progress.line(`step ${metrics.step}/${config.steps}  loss ${loss}  ${metrics['timing_s/step']!.toFixed(2)} s`)
       },
-    })
-    await policy.save(config.output)
-    process.stdout.write(`model: ${config.output}\n`)
+    }).then(
+      () => undefined,
+      (error) => {
+        if (isAbort(error, interrupt.signal)) return error
+        throw error
+      },
+    )
+    if (steps > 0) {
+      await policy.save(config.output)
+      process.stdout.write(`model: ${config.output}\n`)
+    }
+    if (aborted) throw aborted
   } finally {
     interrupt.release()
     policy.dispose()
   }
+}
+
+/** Throws a ConfigError where the folder holds a run or a model, as the one to start from, that would be overwritten. */
+async function requireFreshOutput(output: string): Promise<void> {
+  const names: string[] = await readdir(output).catch(() => [])
+  const taken = ['config.json', ...runFiles].find((name) => names.includes(name))
+  if (taken === undefined) return
+  const what = taken === 'config.json' ? 'model' : 'run'
+  throw new ConfigError(
+    `'output': ${output} already holds a ${what} (${taken}); give another folder, as output=${output}-2`,
+  )
 }

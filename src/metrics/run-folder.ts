@@ -14,6 +14,9 @@ import type { Metrics } from './step-metrics.ts'
 /** One line of evaluation.jsonl; step 0 is before the training. */
 export type EvaluationLine = { step: number; set: string } & Omit<EvaluationResult, 'name' | 'answers'>
 
+/** What tells a folder that a run has begun in from any other. */
+export const runFiles = ['metrics.jsonl', 'evaluation.jsonl', 'checkpoints']
+
 /**
  * Everything that a run leaves on disk:
  *
@@ -38,7 +41,7 @@ export class RunFolder {
   /** Throws where the folder already holds a run, which a new one must not mix with. */
   async requireUnused(): Promise<void> {
     const names: string[] = await readdir(this.path).catch(() => [])
-    const taken = ['metrics.jsonl', 'evaluation.jsonl', 'checkpoints'].find((name) => names.includes(name))
+    const taken = runFiles.find((name) => names.includes(name))
     if (taken === undefined) return
     throw new ConfigError(
       `'output': ${this.path} already holds a run (${taken}); go on with it by --resume, or give another folder, as output=${this.path}-2`,

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -101,6 +101,37 @@ test.serial('Ctrl-C saves the last whole step and exits 130; the run goes on fro
   t.regex(checkpoint!, /^step-00000[2-5]$/)
   await completed(t, 'train', '-c', config, `output=${stopped}`, 'checkpointEvery=0', '--resume')
   await sameRun(t, whole, stopped)
+})
+
+test.serial('Ctrl-C in sft saves the model of the last whole step and exits 130', async (t) => {
+  const { folder } = await tinyRun(t)
+  const [rows, model] = [join(folder, 'sft.jsonl'), join(folder, 'tuned')]
+  await writeFile(rows, '{"prompt":"1+1=","response":"2"}\n')
+  const settings = [`model=${join(folder, 'base')}`, `data.train=${rows}`, `output=${model}`, 'steps=100000']
+  const { child, ended } = start('sft', ...settings, 'batchSize=1')
+  await reached(model, 3)
+  child.kill('SIGINT')
+  const { code, output } = await ended
+  t.is(code, 130, output)
+  t.regex(output, /stopping: saving the last whole step/)
+  t.true((await readdir(model)).includes('model.safetensors'))
+})
+
+test.serial('sft writes over neither a run nor a model', async (t) => {
+  const { folder } = await tinyRun(t)
+  const rows = join(folder, 'sft.jsonl')
+  await writeFile(rows, '{"prompt":"1+1=","response":"2"}\n')
+  const [base, out] = [join(folder, 'base'), join(folder, 'out')]
+  await mkdir(out)
+  await writeFile(join(out, 'metrics.jsonl'), '{"step":1}\n')
+  const into = (output: string) => start('sft', `model=${base}`, `data.train=${rows}`, `output=${output}`, 'steps=1')
+  const run = await into(out).ended
+  t.is(run.code, 2, run.output)
+  t.regex(run.output, /'output': .*out already holds a run \(metrics\.jsonl\); give another folder/)
+  t.is(await readFile(join(out, 'metrics.jsonl'), 'utf8'), '{"step":1}\n')
+  const model = await into(base).ended
+  t.is(model.code, 2, model.output)
+  t.regex(model.output, /'output': .*base already holds a model \(config\.json\); give another folder/)
 })
 
 test.serial('a second run into the same folder, a changed config and changed data are told', async (t) => {
