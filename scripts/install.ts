@@ -16,10 +16,11 @@ const inClone = existsSync(settings)
 
 /** Everything between `npm ci` and a package that runs. Each stage finds out by itself whether it has anything to do. */
 await orFail(async () => {
+  // first: what the errors of the other stages send people to, the doctor, is TypeScript
+  await buildTypeScript()
   const libtorch = await findLibtorch()
   if (prebuiltFor(libtorch)) note('native addon: prebuilt')
   else await buildNative(libtorch)
-  await buildTypeScript()
 })
 
 /** There is a prebuilt addon for this machine and this libtorch, and nobody asked for a build (npm rebuild --build-from-source). */
