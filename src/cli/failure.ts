@@ -1,3 +1,5 @@
+import { terminalText } from '../metrics/terminal-text.ts'
+
 /** How a command ends that did not end well. */
 export interface Failure {
   /** Empty where it was printed already. */
@@ -13,7 +15,7 @@ export function failure(error: unknown, verbose: boolean): Failure {
   if (typeof code === 'string' && code.startsWith('commander.'))
     return { message: '', code: (error as unknown as { exitCode: number }).exitCode === 0 ? 0 : 2 }
   if (error.name === 'AbortError') return { message: 'magic-grpo: interrupted', code: 130 }
-  // A message may quote a file or a response: line breaks and tabs stay, what else steers a terminal does not.
-  const text = (verbose ? (error.stack ?? error.message) : error.message).replace(/[^\P{Cc}\n\t]/gu, '')
+  // A message may quote a file or a response.
+  const text = terminalText(verbose ? (error.stack ?? error.message) : error.message)
   return { message: `magic-grpo: ${text}`, code: error.name === 'ConfigError' ? 2 : 1 }
 }

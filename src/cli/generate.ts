@@ -1,6 +1,7 @@
 import { text as readAll } from 'node:stream/consumers'
 import { requireModel } from '../config/train-config.ts'
 import { mean } from '../metrics/statistics.ts'
+import { terminalText } from '../metrics/terminal-text.ts'
 import type { Device, DType } from '../native/contract.ts'
 import { Policy } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
@@ -54,7 +55,8 @@ export async function generate(options: {
           entropy: [...rollout.entropy],
           entropyMean: mean(rollout.entropy),
         }
-        process.stdout.write(options.json ? `${JSON.stringify(record)}\n` : `${text}\n`)
+        const line = options.json ? JSON.stringify(record) : text
+        process.stdout.write(`${process.stdout.isTTY ? terminalText(line) : line}\n`)
       }
   } finally {
     interrupt.release()

@@ -1,5 +1,6 @@
 import type { Sampled } from '../rollout/rollout.ts'
 import type { Verdict } from '../verify/verifier.ts'
+import { terminalText } from './terminal-text.ts'
 
 /** A response as the table shows it. */
 export interface SampleRow {
@@ -40,7 +41,7 @@ function cell(text: string, width: number): string {
   return (plain.length > width ? `${plain.slice(0, width - 1)}…` : plain).padEnd(width)
 }
 
-/** One line, without characters that steer a terminal or reverse the text. */
+/** One line of {@link terminalText}. */
 export function printable(text: string): string {
-  return text.replace(/\s+/g, ' ').replace(/[\p{Cc}\p{Cf}]/gu, '')
+  return terminalText(text.replace(/\s+/g, ' '))
 }

@@ -11,6 +11,7 @@ import { printable, samplesTable } from '../../src/metrics/samples-table.ts'
 import { mean, share, spread, standardDeviation } from '../../src/metrics/statistics.ts'
 import { estimateEntropy, type Metrics, stepMetrics, timingMetrics } from '../../src/metrics/step-metrics.ts'
 import { Stopwatch } from '../../src/metrics/stopwatch.ts'
+import { terminalText } from '../../src/metrics/terminal-text.ts'
 import { group, stats } from './fixtures.ts'
 
 const groups = [
@@ -152,6 +153,7 @@ test('an atomic write leaves the old file where the new one fails', async (t) =>
 
 test('what a model wrote steers no terminal', (t) => {
   t.is(printable('a\u001b[31mb\u0007\r\nc\u202e'), 'a[31mb c')
+  t.is(terminalText('a\u001b]0;title\u0007\n\tb\u009b2Jc\rd\u202ee\u2066f\u007f क्‍ष'), 'a]0;title\n\tb2Jcdef क्‍ष')
   const table = samplesTable([{ prompt: 'p\n\u001b[2J', response: 'r'.repeat(500), answer: '8', reward: 1 }], 80)
   t.false(table.includes('\u001b'))
   for (const line of table.split('\n')) t.true(line.length <= 80, line)
