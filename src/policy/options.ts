@@ -54,15 +54,14 @@ export function invalid(field: string, expected: string, value: unknown): never 
 /** A finite number from `least` to `most`; with `above`, more than `least`. */
 export function number(
   fallback: number,
-  limits: { least?: number; above?: number; most?: number; below?: number } = {},
+  limits: { least?: number; above?: number; most?: number } = {},
 ): Option<number> {
-  const { least, above, most, below } = limits
+  const { least, above, most } = limits
   const words = [
-    least !== undefined && most === undefined && below === undefined ? `at least ${least}` : '',
+    least !== undefined && most === undefined ? `at least ${least}` : '',
     above !== undefined ? `above ${above}` : '',
     least !== undefined && most !== undefined ? `from ${least} to ${most}` : '',
     above !== undefined && most !== undefined ? `up to ${most}` : '',
-    least !== undefined && below !== undefined ? `from ${least} to below ${below}` : '',
   ]
   return {
     fallback,
@@ -71,8 +70,7 @@ export function number(
       Number.isFinite(value) &&
       !(least !== undefined && value < least) &&
       !(above !== undefined && value <= above) &&
-      !(most !== undefined && value > most) &&
-      !(below !== undefined && value >= below),
+      !(most !== undefined && value > most),
     expected: ['a finite number', ...words.filter((word) => word !== '')].join(' '),
   }
 }
