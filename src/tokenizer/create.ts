@@ -1,5 +1,5 @@
-import { mkdir, open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeAtomic } from '../metrics/atomic-write.ts'
 
 const PAD = '<pad>'
 const EOS = '<eos>'
@@ -33,7 +33,6 @@ export async function createCharTokenizer(
     normalized: false,
     special: true,
   })
-  await mkdir(dir, { recursive: true })
   await writeJson(join(dir, 'tokenizer.json'), {
     version: '1.0',
     truncation: null,
@@ -57,13 +56,5 @@ export async function createCharTokenizer(
 }
 
 async function writeJson(path: string, value: unknown): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`
-  const file = await open(temporary, 'w')
-  try {
-    await file.writeFile(`${JSON.stringify(value, null, 2)}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, path)
+  await writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`)
 }
