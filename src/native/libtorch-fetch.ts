@@ -19,7 +19,7 @@ import { withLock } from './lock.ts'
 import { unpack } from './unpack.ts'
 
 /** PyTorch's public index of CPU builds. */
-const PYTORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
+export const PYTORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
 
 const run = promisify(execFile)
 
