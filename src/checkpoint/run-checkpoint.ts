@@ -9,7 +9,7 @@ import type { Policy } from '../policy/policy.ts'
 /** What a run needs, beside weights and optimizer, to go on exactly. Plain JSON in trainer.json. */
 export interface TrainerState {
   /** Format of this record. */
-  version: 1
+  version: 2
   /** The last completed step. */
   step: number
   seed: number
@@ -18,7 +18,9 @@ export interface TrainerState {
   stream: ReturnType<PromptStream['state']>
   /** How many prompts the stream shuffles. */
   promptCount: number
-  /** Seconds of training so far. */
+  /** Of the ids of the prompts in their order, hexadecimal: a position means nothing in others. */
+  promptHash: string
+  /** Wall-clock seconds of the run so far. */
   seconds: number
 }
 
@@ -93,8 +95,8 @@ async function readState(path: string): Promise<TrainerState> {
   } catch {
     throw new Error(`${path}: not JSON; remove this checkpoint's folder to resume from the one before`)
   }
-  if (state.version !== 1 || !Number.isInteger(state.step))
-    throw new Error(`${path}: version is ${state.version}, expected 1; it was written by another release`)
+  if (state.version !== 2 || !Number.isInteger(state.step))
+    throw new Error(`${path}: version is ${state.version}, expected 2; it was written by another release`)
   return state as TrainerState
 }
 

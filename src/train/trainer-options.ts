@@ -46,9 +46,14 @@ export interface TrainerOptions {
   onProgress?: (progress: TrainerProgress) => void
 }
 
-/** The outcome of `run`. Seconds and steps include those before a resume. */
+/** The outcome of `run`. */
 export interface RunResult {
+  /** Steps completed, those before a resume included. */
   steps: number
+  /**
+   * Wall-clock seconds in `run`: steps, every evaluation, records and checkpoints, but not the loading before. Of a
+   * run that was resumed, those up to the checkpoint that it went on from are included.
+   */
   seconds: number
   /** The signal ended the run before its last step, or before the evaluation after it. */
   interrupted: boolean

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import {
   optimizerPath,
   prepareCheckpoint,
@@ -52,7 +53,7 @@ export class Trainer {
   #savedStep = 0
   /** Weights, counters and records are those of `#step`: no update or record of a failed step lies between. */
   #whole = true
-  #seconds = 0
+  #seconds = () => 0
 
   /** @throws ConfigError where the config is wrong, there are no prompts, or a reference policy is missing */
   constructor(options: TrainerOptions) {
@@ -90,6 +91,9 @@ export class Trainer {
     if (!this.#started) await this.folder?.requireUnused()
     this.#started = true
     await this.folder?.writeConfig(this.#options.settings ?? this.config)
+    const before = this.#seconds()
+    const clock = new Stopwatch()
+    this.#seconds = () => before + clock.total()
     let interrupted = false
     try {
       // The first evaluation, or the one that a resumed run was stopped in.
@@ -105,9 +109,11 @@ export class Trainer {
       interrupted = true
     }
     await this.#save()
+    const seconds = this.#seconds()
+    this.#seconds = () => seconds
     return {
       steps: this.#step,
-      seconds: this.#seconds,
+      seconds,
       interrupted,
       accuracyBefore: this.#evaluator?.accuracyAt(0) ?? null,
       accuracyAfter: this.#evaluator?.accuracyAt(this.config.steps) ?? null,
@@ -148,25 +154,40 @@ export class Trainer {
   /**
    * Goes on from a checkpoint of `output`: weights, optimizer, controller and prompt stream are restored, and what the
    * run wrote past it is dropped. Without a checkpoint the run starts again from its beginning.
+   *
+   * @throws ConfigError where the seed or the prompts are not those of the run, whose position in them is restored
    */
   async resume(checkpoint: RunCheckpoint | undefined): Promise<void> {
     if (checkpoint) {
       const { state, path } = checkpoint
-      const promptCount = this.#options.prompts.length
-      if (state.promptCount !== promptCount)
-        throw new ConfigError(
-          `'data.train': ${promptCount} prompts, but the run that is resumed had ${state.promptCount}; give the same data`,
-        )
+      this.#requireSameStream(state)
       await this.#options.policy.loadOptimizer(optimizerPath(path))
       this.#controller.restore(state.controller)
       this.#stream.restore(state.stream)
       this.#step = state.step
       this.#savedStep = state.step
-      this.#seconds = state.seconds
+      this.#seconds = () => state.seconds
     }
     this.#started = true
     await this.folder?.truncateAfter(this.#step)
     await this.#evaluator?.resume()
+  }
+
+  #requireSameStream(state: TrainerState): void {
+    const { seed } = this.config
+    if (state.seed !== seed)
+      throw new ConfigError(
+        `'seed': ${seed}, but the run that is resumed had ${state.seed}, which shuffles its prompts; give seed=${state.seed}`,
+      )
+    const { prompts } = this.#options
+    if (state.promptCount !== prompts.length)
+      throw new ConfigError(
+        `'data.train': ${prompts.length} prompts, but the run that is resumed had ${state.promptCount}; give the same data`,
+      )
+    if (state.promptHash !== hashPrompts(prompts))
+      throw new ConfigError(
+        `'data.train': other prompts, or in another order, than the run that is resumed had; give the same data`,
+      )
   }
 
   #rollout(prompts: readonly Prompt[], step: number, signal: AbortSignal | undefined) {
@@ -214,7 +235,6 @@ export class Trainer {
         if (!isAbort(error, signal)) failed = { error }
         return []
       })
-    this.#seconds += clock.total()
     const due = step === config.steps || (config.checkpointEvery > 0 && step % config.checkpointEvery === 0)
     const checkpoint = due ? await clock.time('checkpoint', () => this.#prepareCheckpoint()) : undefined
 
@@ -245,13 +265,14 @@ export class Trainer {
     const step = this.#step
     this.#options.onProgress?.({ step, phase: 'checkpoint' })
     const state: TrainerState = {
-      version: 1,
+      version: 2,
       step,
       seed: this.config.seed,
       controller: this.#controller.state(),
       stream: this.#stream.state(),
       promptCount: this.#options.prompts.length,
-      seconds: this.#seconds,
+      promptHash: hashPrompts(this.#options.prompts),
+      seconds: this.#seconds(),
     }
     const prepared = await prepareCheckpoint(folder.checkpoints, this.#options.policy, state)
     return {
@@ -262,4 +283,10 @@ export class Trainer {
       },
     }
   }
+}
+
+function hashPrompts(prompts: readonly Prompt[]): string {
+  return createHash('sha256')
+    .update(prompts.map(({ id }) => id).join('\n'))
+    .digest('hex')
 }

@@ -169,7 +169,12 @@ test('a reward that throws loses no completed step', async (t) => {
   })
   t.deepEqual(await checkpointsOf(output), ['step-000002'])
   const resumed = new Trainer({ ...common, verifier: sevens })
-  await resumed.resume(await resumed.folder!.newestCheckpoint())
+  const checkpoint = await resumed.folder!.newestCheckpoint()
+  const refused = (options: Partial<TrainerOptions>, message: RegExp) =>
+    t.throwsAsync(new Trainer({ ...common, verifier: sevens, ...options }).resume(checkpoint), { message })
+  await refused({ config: { ...config, seed: 2 } }, /'seed': 2, but the run that is resumed had 1.*; give seed=1/)
+  await refused({ prompts: prompts.toReversed() }, /'data.train': other prompts, or in another order/)
+  await resumed.resume(checkpoint)
   await resumed.run()
   const other = await Policy.load(join(folder, 'base'))
   t.teardown(() => other.dispose())
@@ -227,7 +232,11 @@ test('an abort in the last evaluation interrupts the run, which then goes on wit
   t.deepEqual([stopped.steps, stopped.interrupted, stopped.accuracyAfter], [2, true, null])
   const resumed = new Trainer(common)
   await resumed.resume(await resumed.folder!.newestCheckpoint())
+  const before = performance.now()
   const finished = await resumed.run()
+  // What `run` did here is the evaluation alone.
+  const own = finished.seconds - (await resumed.folder!.newestCheckpoint())!.state.seconds
+  t.true(own > 0 && own <= (performance.now() - before) / 1000, `${own} s`)
   t.false(finished.interrupted)
   t.is(finished.accuracyBefore, stopped.accuracyBefore)
   t.is(typeof finished.accuracyAfter, 'number')

@@ -17,7 +17,8 @@ const policy = {
 
 function state(step: number): TrainerState {
   return {
-    ...{ version: 1, step, seed: 1, promptCount: 3, seconds: 2.5, stream: { epoch: 0, position: step } },
+    ...{ version: 2, step, seed: 1, promptCount: 3, promptHash: 'a', seconds: 2.5 },
+    stream: { epoch: 0, position: step },
     controller: { kind: 'constant', coefficient: 0, lastEntropy: 0.1, gate: true },
   }
 }
@@ -70,6 +71,6 @@ test('a damaged or foreign record is told', async (t) => {
   t.is(JSON.parse(await readFile(record, 'utf8')).seconds, 2.5)
   await writeFile(record, '{"version":')
   await t.throwsAsync(newestCheckpoint(path), { message: /trainer\.json: not JSON; remove this checkpoint's folder/ })
-  await writeFile(record, '{"version":2,"step":1}')
-  await t.throwsAsync(newestCheckpoint(path), { message: /version is 2, expected 1/ })
+  await writeFile(record, '{"version":1,"step":1}')
+  await t.throwsAsync(newestCheckpoint(path), { message: /version is 1, expected 2/ })
 })
