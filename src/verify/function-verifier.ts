@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { RewardFunction, RewardSample, Verdict, Verifier } from './verifier.ts'
 
 /** A user's reward function as a verifier: what it returns is checked, what it throws is named. */
@@ -66,6 +67,8 @@ function describe(value: unknown): string {
 /** The function itself cannot be stopped, but the caller need not wait for it. */
 async function raceAbort<T>(value: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal || !(value instanceof Promise)) return value
+  // A listener a response that is waited for, each removed below: any number of them is no leak.
+  setMaxListeners(0, signal)
   let stop = () => {}
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(signal.reason)

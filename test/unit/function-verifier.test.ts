@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
@@ -154,4 +155,15 @@ test('an aborted signal ends the wait for a function that never answers', async 
   const pending = verify(never, controller.signal)
   controller.abort(new Error('during'))
   await t.throwsAsync(pending, { message: 'during' })
+})
+
+test.serial('many responses that are waited for at once are no leak of listeners', async (t) => {
+  const warnings: string[] = []
+  const warned = ({ name }: Error) => warnings.push(name)
+  process.on('warning', warned)
+  const { signal } = new AbortController()
+  await Promise.all(Array.from({ length: 64 }, () => verify(async () => 1, signal)))
+  await setImmediate()
+  process.off('warning', warned)
+  t.deepEqual(warnings, [])
 })
