@@ -44,8 +44,8 @@ export interface StepRecord {
 }
 
 /**
- * The metrics of a step, but its times. Those of the loss are means over the updates, weighted by tokens,
- * and 0 where there was no update.
+ * The metrics of a step, but its times. Those of the loss are means over the updates that were not skipped, weighted by
+ * tokens, and 0 where there was none.
  */
 export function stepMetrics(record: StepRecord): Metrics {
   const { groups, updates } = record
@@ -53,15 +53,18 @@ export function stepMetrics(record: StepRecord): Metrics {
   const rewards = groups.flatMap((group) => group.rewards)
   const verdicts = groups.flatMap((group) => group.verdicts)
   const untruncated = verdicts.filter((_, index) => !isTruncated(rollouts[index]!))
-  const tokens = updates.reduce((sum, update) => sum + update.tokens, 0)
+  const applied = updates.filter((update) => !update.skipped)
+  const tokens = applied.reduce((sum, update) => sum + update.tokens, 0)
   const weighted = (pick: (update: StepStats) => number) =>
-    tokens === 0 ? 0 : updates.reduce((sum, update) => sum + pick(update) * update.tokens, 0) / tokens
+    tokens === 0 ? 0 : applied.reduce((sum, update) => sum + pick(update) * update.tokens, 0) / tokens
   const summary = summariseGroups(
     groups.map(({ verdicts: own, advantages }) => ({ correct: own.map(({ correct }) => correct), advantages })),
   )
 
   return {
     step: record.step,
+    // A run is one stage.
+    stage: 1,
     'actor/loss': weighted((update) => update.loss),
     'actor/policy_loss': weighted((update) => update.policyLoss),
     'actor/entropy': record.entropy.full,
@@ -73,10 +76,10 @@ export function stepMetrics(record: StepRecord): Metrics {
     'actor/clip_fraction_high': weighted((update) => update.clipFractionHigh),
     'actor/approx_kl': weighted((update) => update.approxKl),
     'actor/kl': weighted((update) => update.kl),
-    'actor/grad_norm': mean(updates.map((update) => update.gradNorm)),
+    'actor/grad_norm': mean(applied.map((update) => update.gradNorm)),
     'actor/learning_rate': record.learningRate,
     'actor/updates': updates.length,
-    'actor/updates_skipped': updates.filter((update) => update.skipped).length,
+    'actor/updates_skipped': updates.length - applied.length,
     'reward/mean': mean(rewards),
     'reward/std': standardDeviation(rewards),
     ...prefixed('advantage', spread(groups.flatMap((group) => [...group.advantages]))),
@@ -88,7 +91,7 @@ export function stepMetrics(record: StepRecord): Metrics {
     accuracy: share(verdicts, ({ correct }) => correct),
     accuracy_untruncated: share(untruncated, ({ correct }) => correct),
     'rollout/logprob_difference_mean': weighted((update) => update.logprobDifferenceMean),
-    'rollout/logprob_difference_max': updates.reduce((max, update) => Math.max(max, update.logprobDifferenceMax), 0),
+    'rollout/logprob_difference_max': applied.reduce((max, update) => Math.max(max, update.logprobDifferenceMax), 0),
   }
 }
 

@@ -18,7 +18,7 @@ export interface SftOptions {
  * Supervised fine-tuning: minimises the mean of -log-prob over the response tokens of each batch. It is the training
  * step with every advantage 1 and a ratio of exactly 1, whose gradient is that of the mean log-prob.
  *
- * @returns one record a step: `sft/loss` in nats a token, before the step's update
+ * @returns one record a step: `sft/loss` in nats a token, before the step's update; 0 where that was skipped
  * @throws the signal's reason once it is aborted
  */
 export async function sft({ policy, examples, config, signal, onStep }: SftOptions): Promise<Metrics[]> {
@@ -44,11 +44,12 @@ export async function sft({ policy, examples, config, signal, onStep }: SftOptio
         ...(signal && { signal }),
       },
     )
+    const applied = (value: number) => (stats.skipped ? 0 : value)
     const metrics: Metrics = {
       step,
-      'sft/loss': stats.entropySampled,
-      'actor/entropy': stats.entropy,
-      'actor/grad_norm': stats.gradNorm,
+      'sft/loss': applied(stats.entropySampled),
+      'actor/entropy': applied(stats.entropy),
+      'actor/grad_norm': applied(stats.gradNorm),
       'actor/learning_rate': learningRate,
       'actor/updates_skipped': stats.skipped ? 1 : 0,
       'timing_s/step': stats.seconds,

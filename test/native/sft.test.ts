@@ -6,6 +6,7 @@ import { Policy } from '../../src/policy/policy.ts'
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts'
 import { sft } from '../../src/train/sft.ts'
 import { encodeExample, loadExamples } from '../../src/train/sft-examples.ts'
+import { stats } from '../unit/fixtures.ts'
 import { tinyRun } from './tiny-run.ts'
 
 const defaults = sftSchema.parse({ model: '-', output: '-', data: { train: '-' } })
@@ -115,4 +116,13 @@ test('an abort stops it before the next step', async (t) => {
   const reason = await t.throwsAsync(running, { any: true })
   t.is((reason as Error).name, 'AbortError')
   t.is(steps, 2)
+})
+
+test('a skipped step has numbers everywhere', async (t) => {
+  const example = { promptTokenIds: Int32Array.of(2), completionTokenIds: Int32Array.of(3) }
+  const lost = { loss: Number.NaN, entropy: Number.NaN, entropySampled: Number.NaN, gradNorm: Number.NaN }
+  const trainStep = async () => stats({ ...lost, tokens: 1, skipped: true })
+  const [line] = await sft({ policy: { trainStep }, examples: [example], config: { ...defaults, steps: 1 } })
+  for (const [name, value] of Object.entries(line!)) t.true(Number.isFinite(value), name)
+  t.is(line!['actor/updates_skipped'], 1)
 })

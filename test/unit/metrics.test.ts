@@ -42,7 +42,7 @@ test('the names are those that the field uses', (t) => {
     ...area('advantage', 'mean min max'),
     ...area('group', 'solve_all solve_none kept'),
     ...area('response_length', 'mean min max'),
-    ...['response/truncated', 'accuracy', 'accuracy_untruncated', 'step'],
+    ...['response/truncated', 'accuracy', 'accuracy_untruncated', 'step', 'stage'],
     ...area('rollout', 'logprob_difference_mean logprob_difference_max'),
     ...area('timing_s', 'step rollout verify update evaluate checkpoint'),
     ...area('timing_per_token_ms', 'rollout verify update'),
@@ -71,6 +71,15 @@ test('a step without an update has numbers everywhere', (t) => {
   for (const [name, value] of Object.entries(metrics)) t.true(Number.isFinite(value), name)
   t.is(metrics['actor/loss'], 0)
   t.is(metrics['actor/updates'], 0)
+})
+
+test('a skipped update is counted and in no mean', (t) => {
+  const nan = Number.NaN
+  const skipped = stats({ loss: nan, gradNorm: nan, logprobDifferenceMax: nan, tokens: 9, skipped: true })
+  const metrics = stepMetrics({ ...record, updates: [...record.updates, skipped] })
+  t.deepEqual(metrics, { ...stepMetrics(record), 'actor/updates': 3, 'actor/updates_skipped': 1 })
+  const alone = stepMetrics({ ...record, updates: [skipped] })
+  for (const [name, value] of Object.entries(alone)) t.true(Number.isFinite(value), name)
 })
 
 test('the entropy of a step counts each token once', (t) => {
