@@ -61,11 +61,11 @@ export class Evaluator {
     const results: EvaluationResult[] = []
     for (const set of sets)
       results.push(await evaluate(this.#engine, this.#verifier, set, { ...options, signal, onProgress }))
-    for (const { answers: _answers, name, ...figures } of results) {
-      const line: EvaluationLine = { step, set: name, ...figures }
-      await this.#folder?.evaluations.append(line)
-      this.#remember(step, line)
-    }
+    const lines = results.map(
+      ({ answers: _answers, name, ...figures }): EvaluationLine => ({ step, set: name, ...figures }),
+    )
+    await this.#folder?.evaluations.append(...lines)
+    for (const line of lines) this.#remember(step, line)
     return results
   }
 

@@ -10,11 +10,12 @@ export class JsonLines<T extends { step: number }> {
     this.path = path
   }
 
-  async append(record: T): Promise<void> {
+  /** All records in one write, so that a kill does not come between them. */
+  async append(...records: T[]): Promise<void> {
     await mkdir(dirname(this.path), { recursive: true })
     const file = await open(this.path, 'a')
     try {
-      await file.appendFile(`${JSON.stringify(record)}\n`)
+      await file.appendFile(records.map((record) => `${JSON.stringify(record)}\n`).join(''))
       await file.sync()
     } finally {
       await file.close()

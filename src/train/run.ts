@@ -1,5 +1,6 @@
 import { basename, extname } from 'node:path'
 import { parse } from 'yaml'
+import { ConfigError } from '../config/config-error.ts'
 import { type RecipeConfig, recipeShape, type TrainConfig } from '../config/schema.ts'
 import { pathList } from '../config/train-config.ts'
 import { loadPrompts } from '../data/load-prompts.ts'
@@ -41,7 +42,8 @@ export interface RunOptions {
  * A whole run from its config: loads model, tokenizer, prompts and verifier, trains, and leaves the run folder with
  * summary.json and curves.svg.
  *
- * @throws ConfigError where the output folder already holds a run and `resume` is not set
+ * @throws ConfigError where the output folder already holds a run and `resume` is not set, or two files of
+ *   `evaluation.data` have the same name
  */
 export async function runTraining(config: TrainConfig, options: RunOptions = {}): Promise<RunSummary> {
   const note = options.onNote ?? (() => {})
@@ -92,9 +94,16 @@ async function loadEvaluation(config: TrainConfig, tokenizer: Tokenizer): Promis
   const { data, maxResponseLength = config.maxResponseLength, ...settings } = config.evaluation
   if (data === undefined) return undefined
   const sets: EvaluationSet[] = []
+  const named = new Map<string, string>()
   for (const path of pathList(data)) {
+    const name = basename(path, extname(path))
+    if (named.has(name))
+      throw new ConfigError(
+        `'evaluation.data': ${named.get(name)} and ${path} would both be eval/${name} in the metrics; rename one`,
+      )
+    named.set(name, path)
     const { prompts } = await loadPrompts([path], promptOptions(config, tokenizer))
-    sets.push({ name: basename(path, extname(path)), prompts })
+    sets.push({ name, prompts })
   }
   return { ...settings, sets, maxResponseLength, topK: 0, maxBatchSize: config.maxBatchSize }
 }

@@ -1,13 +1,15 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { ConfigError } from '../../src/config/config-error.ts'
 import type { RecipeInput } from '../../src/config/schema.ts'
+import { loadTrainConfig } from '../../src/config/train-config.ts'
 import { loadPrompts } from '../../src/data/load-prompts.ts'
 import type { Prompt } from '../../src/data/prompt.ts'
 import type { RunEvaluation } from '../../src/evaluate/evaluator.ts'
 import { Policy } from '../../src/policy/policy.ts'
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts'
+import { runTraining } from '../../src/train/run.ts'
 import { type StepReport, Trainer, type TrainerOptions } from '../../src/train/trainer.ts'
 import type { RewardFunction } from '../../src/verify/verifier.ts'
 import { comparable, tinyRun } from './tiny-run.ts'
@@ -272,4 +274,16 @@ test('what stops a run is told, and where', async (t) => {
     message: /reward function broken threw .*no such answer/,
   })
   await t.throwsAsync(new Trainer({ ...common, verifier: () => Number.NaN }).run(), { message: /finite number/ })
+})
+
+test('two files of problems that the metrics could not tell apart are refused', async (t) => {
+  const { folder, config: file } = await tinyRun(t)
+  await mkdir(join(folder, 'other'))
+  const paths = ['rows.jsonl', 'other/rows.jsonl'].map((name) => join(folder, name))
+  await copyFile(paths[0]!, paths[1]!)
+  const config = await loadTrainConfig({ file, overrides: [`evaluation.data=${JSON.stringify(paths)}`, 'steps=1'] })
+  await t.throwsAsync(runTraining(config), {
+    instanceOf: ConfigError,
+    message: /'evaluation.data': .*rows.jsonl and .*other\/rows.jsonl would both be eval\/rows/,
+  })
 })
