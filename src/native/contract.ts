@@ -12,7 +12,7 @@ declare const cancelBrand: unique symbol
 
 /** A policy that lives on the torch thread. Opaque; type-tagged natively. */
 export type PolicyHandle = { readonly [policyBrand]: true }
-/** A flag that stops a running call at its next token or micro-batch. Opaque; type-tagged natively. */
+/** Stops a running call at its next token or micro-batch. Opaque; type-tagged natively. */
 export type CancelHandle = { readonly [cancelBrand]: true }
 
 export type Device = 'cpu' | 'cuda' | `cuda:${number}`
@@ -93,7 +93,10 @@ export interface NativeScores {
   entropy: Float32Array
 }
 
-/** How token terms become one loss: see {@link NativeLossOptions.aggregation}. */
+/**
+ * How token terms become one loss, over N sequences with response tokens o_i: `token-mean` (1 / sum |o_i|) sum sum,
+ * `sequence-mean-token-mean` (1/N) sum (1 / |o_i|) sum, `sequence-mean-token-sum` (1/N) sum sum / aggregationConstant.
+ */
 export type Aggregation = 'token-mean' | 'sequence-mean-token-mean' | 'sequence-mean-token-sum'
 
 export interface NativeLossOptions {
@@ -106,10 +109,6 @@ export interface NativeLossOptions {
   ratioLevel: 'token' | 'sequence'
   /** C > 0: the policy term times min(pi_old / pi_sampler, C), without gradient; needs samplerLogprobs; 0: off */
   importanceSamplingCap: number
-  /**
-   * Over N sequences with response tokens o_i: `token-mean` (1 / sum |o_i|) sum sum, `sequence-mean-token-mean`
-   * (1/N) sum (1 / |o_i|) sum, `sequence-mean-token-sum` (1/N) sum sum / aggregationConstant
-   */
   aggregation: Aggregation
   aggregationConstant: number
   entropyCoefficient: number
@@ -139,7 +138,7 @@ export interface NativeStepStats {
   entropy: number
   /** -mean log-prob of the response tokens, nats a token */
   entropySampled: number
-  /** mean k3 to the reference policy; 0 without referenceLogprobs */
+  /** mean k3; 0 without referenceLogprobs */
   kl: number
   clipFraction: number
   clipFractionLow: number
@@ -159,7 +158,6 @@ export interface NativeStepStats {
   /** true: the loss or gradient was not finite and the step changed nothing */
   skipped: boolean
   seconds: number
-  /** of the optimizer step alone */
   optimizerSeconds: number
   /** peak resident memory of the process (CPU) or peak allocated on the device (CUDA) */
   peakMemoryBytes: number
@@ -203,13 +201,10 @@ export interface NativeHeadInput {
   /** [V, H] row-major */
   weight: Float32Array
   hiddenSize: number
-  /** [N] */
+  /** [N], as the three that follow */
   targets: Int32Array
-  /** [N] */
   advantages: Float32Array
-  /** [N] */
   oldLogprobs?: Float32Array
-  /** [N] */
   referenceLogprobs?: Float32Array
 }
 
