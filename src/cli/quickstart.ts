@@ -17,6 +17,9 @@ const recipe = fileURLToPath(new URL('../../examples/quickstart.yaml', import.me
  * an earlier quickstart left there is replaced.
  */
 export async function quickstart(): Promise<void> {
+  // Kernels of a model this small are too short to share: a second thread gains little, and where another process wants
+  // a core it makes every kernel wait. OpenMP reads this once, when the native core is loaded.
+  process.env.OMP_NUM_THREADS ??= '1'
   const progress = new ProgressLine(process.stderr, supervisedSteps)
   const interrupt = interruptSignal(() => progress.line('stopping'))
   try {

@@ -13,8 +13,9 @@ import { Tokenizer } from '../../src/tokenizer/tokenizer.ts'
 import type { RunSummary } from '../../src/train/run.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-// A model this small gains little from a second thread, and other tests want it; idle threads must not spin.
-const env = { ...process.env, OMP_NUM_THREADS: '1', OMP_WAIT_POLICY: 'PASSIVE', NO_COLOR: '1' }
+// As the command itself does, before the native core is loaded here or in a command.
+process.env.OMP_NUM_THREADS ??= '1'
+const env = { ...process.env, NO_COLOR: '1' }
 
 // A minute or less each where the machine is free; for one that is not.
 const minutes = (count: number) => count * 60_000
