@@ -1,6 +1,7 @@
 export { type AdvantageMask, type GroupAdvantageOptions, groupAdvantages } from './advantage/group-advantage.ts'
 export { ConfigError } from './config/config-error.ts'
-export type { RecipeConfig, RecipeInput, SftConfig, TrainConfig } from './config/schema.ts'
+export type { RecipeConfig, RecipeInput } from './config/recipe-schema.ts'
+export type { SftConfig, TrainConfig } from './config/schema.ts'
 export { loadSftConfig, loadTrainConfig } from './config/train-config.ts'
 export {
   AdaptiveEntropy,

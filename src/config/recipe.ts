@@ -1,7 +1,7 @@
 import { ConfigError } from './config-error.ts'
 import { describeIssue } from './describe-issue.ts'
 import { knownKeys } from './known-keys.ts'
-import { type RecipeConfig, type RecipeInput, recipeSchema } from './schema.ts'
+import { type RecipeConfig, type RecipeInput, recipeSchema } from './recipe-schema.ts'
 
 /**
  * A recipe written in code, checked and complete.

@@ -1,4 +1,4 @@
-import type { RecipeConfig } from '../config/schema.ts'
+import type { RecipeConfig } from '../config/recipe-schema.ts'
 import {
   AdaptiveEntropy,
   type AdaptiveEntropyOptions,

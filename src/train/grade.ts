@@ -1,5 +1,5 @@
 import { groupAdvantages, isDegenerate } from '../advantage/group-advantage.ts'
-import type { RecipeConfig } from '../config/schema.ts'
+import type { RecipeConfig } from '../config/recipe-schema.ts'
 import { isTruncated, type Rollout, type RolloutGroup, type Sampled } from '../rollout/rollout.ts'
 import type { Verdict, Verifier } from '../verify/verifier.ts'
 

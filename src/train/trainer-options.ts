@@ -1,4 +1,4 @@
-import type { RecipeInput } from '../config/schema.ts'
+import type { RecipeInput } from '../config/recipe-schema.ts'
 import type { Prompt } from '../data/prompt.ts'
 import type { EvaluationResult } from '../evaluate/evaluate.ts'
 import type { RunEvaluation } from '../evaluate/evaluator.ts'

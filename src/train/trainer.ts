@@ -8,7 +8,7 @@ import {
 } from '../checkpoint/run-checkpoint.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { parseRecipe } from '../config/recipe.ts'
-import type { RecipeConfig } from '../config/schema.ts'
+import type { RecipeConfig } from '../config/recipe-schema.ts'
 import type { EntropyController } from '../control/entropy-controller.ts'
 import type { Prompt } from '../data/prompt.ts'
 import { PromptStream } from '../data/prompt-stream.ts'

@@ -1,4 +1,4 @@
-import type { RecipeConfig } from '../config/schema.ts'
+import type { RecipeConfig } from '../config/recipe-schema.ts'
 import type { Policy, StepStats } from '../policy/policy.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
 import { updateBatches } from './training-batch.ts'

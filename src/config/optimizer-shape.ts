@@ -1,0 +1,29 @@
+import { z } from 'zod'
+
+const decay = z.number().min(0).lt(1)
+
+/** AdamW and its learning rate. */
+export const optimizerShape = {
+  learningRate: z.number().positive().default(1e-6).describe('Step size of AdamW, constant after the warm-up.'),
+  warmupSteps: z.int().min(0).default(0).describe('Steps over which the learning rate rises linearly from near 0.'),
+  betas: z
+    .tuple([decay, decay])
+    .default([0.9, 0.999])
+    .describe('Decay of the first and second moments of AdamW, each in [0, 1).'),
+  epsilon: z.number().positive().default(1e-8).describe('Term added to the root of the second moment of AdamW.'),
+  weightDecay: z.number().min(0).default(0.01).describe('Decoupled weight decay of AdamW, times the learning rate.'),
+  maxGradNorm: z.number().min(0).default(1).describe('Global 2-norm that gradients are clipped to; 0 switches it off.'),
+}
+
+/** How a forward and backward is cut up; no result depends on it. */
+export const computeShape = {
+  maxTokensPerMicroBatch: z
+    .int()
+    .min(1)
+    .default(8192)
+    .describe('Most tokens of one forward and backward; the result does not depend on it, memory does.'),
+  activationCheckpointing: z
+    .boolean()
+    .default(false)
+    .describe('Keep only the input of each layer and compute the layer again in the backward: less memory, more time.'),
+}
