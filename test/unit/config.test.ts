@@ -97,7 +97,7 @@ test('an unknown key is an error with its line and the nearest known key', async
 
 test('a wrong value is an error with its line, the value, what was expected and what the key means', async (t) => {
   t.deepEqual(await problems(`steps: many\n${minimal}`), [
-    './run.yaml:1: \'steps\': expected number; got "many". Training steps; one step is one rollout and its updates.',
+    './run.yaml:1: \'steps\': expected number; got "many". Training steps, of the run or of each stage that does not say; one step is one rollout and its updates.',
   ])
   t.deepEqual(await problems(minimal, ['truncation.reward=half']), [
     'override \'truncation.reward=half\': \'truncation.reward\': expected one of "zero"|"graded"; got "half". Reward of a truncated response: 0, or graded as any other.',
