@@ -33,7 +33,7 @@ std::vector<float> aggregation_weights(const TrainingBatch& batch, const LossOpt
   for (int64_t s = 0; s < batch.sequence_count(); s++) {
     for (int64_t t = 0; t < batch.response_length(s); t++) {
       const double share = token_share(options, static_cast<double>(sequences), static_cast<double>(kept[s]), total);
-      weights.push_back(counts(token++) ? static_cast<float>(share) : 0.0f);
+      weights.push_back(counts(token++) ? static_cast<float>(share * options.loss_scale) : 0.0f);
     }
   }
   return weights;

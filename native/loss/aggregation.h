@@ -7,7 +7,7 @@
 
 namespace magic {
 
-// [R], 0 where the loss mask is 0.
+// [R], loss scale included; 0 where the loss mask is 0.
 std::vector<float> aggregation_weights(const TrainingBatch& batch, const LossOptions& options);
 
 }  // namespace magic

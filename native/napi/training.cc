@@ -46,6 +46,7 @@ LossOptions loss_options_of(const Fields& fields) {
   options.importance_sampling_cap = fields.number("importanceSamplingCap");
   options.aggregation = aggregation_of(fields.string("aggregation"));
   options.aggregation_constant = fields.number("aggregationConstant");
+  options.loss_scale = fields.number("lossScale");
   options.entropy_coefficient = fields.number("entropyCoefficient");
   options.kl_coefficient = fields.number("klCoefficient");
   options.max_tokens_per_micro_batch = fields.integer("maxTokensPerMicroBatch");

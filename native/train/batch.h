@@ -57,6 +57,7 @@ struct LossOptions {
   double importance_sampling_cap = 0.0;  // C: the policy term times min(pi_old / pi_sampler, C); 0: off
   Aggregation aggregation = Aggregation::kTokenMean;
   double aggregation_constant = 0.0;
+  double loss_scale = 1.0;  // of the whole loss: policy, entropy and KL terms
   double entropy_coefficient = 0.0;
   double kl_coefficient = 0.0;
   int64_t max_tokens_per_micro_batch = 8192;

@@ -111,6 +111,8 @@ export interface NativeLossOptions {
   importanceSamplingCap: number
   aggregation: Aggregation
   aggregationConstant: number
+  /** > 0: what the whole loss is multiplied by */
+  lossScale: number
   entropyCoefficient: number
   klCoefficient: number
   maxTokensPerMicroBatch: number

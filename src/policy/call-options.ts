@@ -46,6 +46,11 @@ export interface LossOptions extends CallOptions {
   aggregation?: Aggregation | undefined
   /** What the token sums of `sequence-mean-token-sum` are divided by, above 0. */
   aggregationConstant?: number | undefined
+  /**
+   * Multiplies the whole loss (policy, entropy and KL terms) and its gradient; above 0, default 1. Tokens that are in T_k
+   * (Skywork-OR1, eq 3.1) but not in the batch count with trained tokens / T_k.
+   */
+  lossScale?: number | undefined
   /** Weight of the full-vocabulary entropy, default 0. */
   entropyCoefficient?: number | undefined
   /** Weight of k3 to the reference policy, at least 0, default 0; above 0 it needs `referenceLogprobs`. */
@@ -146,6 +151,7 @@ export const lossRules = {
   importanceSamplingCap: number(0, { least: 0 }),
   aggregation: oneOf(['token-mean', 'sequence-mean-token-mean', 'sequence-mean-token-sum']),
   aggregationConstant: number(0, { least: 0 }),
+  lossScale: number(1, { above: 0 }),
   entropyCoefficient: number(0),
   klCoefficient: number(0, { least: 0 }),
   activationCheckpointing: flag(false),

@@ -35,6 +35,35 @@ for (const name of architectures) {
   }
 }
 
+test('lossScale multiplies the loss and every gradient, all terms alike', async (t) => {
+  const golden = loadGolden('qwen3')
+  using policy = await Policy.load(golden.dir)
+  const batch = { ...golden.batch, oldLogprobs: golden.oldLogprobs, referenceLogprobs: golden.referenceLogprobs }
+  for (const terms of [{}, { entropyCoefficient: 0.01, klCoefficient: 0.1 }]) {
+    const whole = await policy.computeGradients(batch, terms)
+    const names = policy.parameterShapes().map(({ name }) => name)
+    const gradients = await Promise.all(names.map((name) => policy.gradient(name)))
+    // A power of two is exact in floating point.
+    const half = await policy.computeGradients(batch, { ...terms, lossScale: 0.5 })
+    t.deepEqual(
+      [half.loss, half.policyLoss, half.gradNorm].map((value) => 2 * value),
+      [whole.loss, whole.policyLoss, whole.gradNorm],
+    )
+    t.deepEqual([half.entropy, half.kl, half.tokens], [whole.entropy, whole.kl, whole.tokens])
+    for (const [index, name] of names.entries())
+      t.deepEqual(
+        (await policy.gradient(name)).map((value) => 2 * value),
+        gradients[index],
+        name,
+      )
+  }
+  for (const lossScale of [0, -1, Number.POSITIVE_INFINITY])
+    await t.throwsAsync(policy.trainStep(batch, { lossScale }), {
+      code: 'INVALID_ARGUMENT',
+      message: /lossScale must be a finite number above 0, got/,
+    })
+})
+
 test('loss options that lack what they need say so', async (t) => {
   using policy = await Policy.load(loadGolden('llama').dir)
   const batch = {
