@@ -3,7 +3,7 @@ import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { filePath, loadConfig } from '../config/load.ts'
 import { trainSchema } from '../config/schema.ts'
-import { pathList } from '../config/train-config.ts'
+import { dataPaths } from '../data/load-prompts.ts'
 import { ProgressLine } from '../metrics/progress.ts'
 import { createBaseModel, supervisedSteps } from '../quickstart/base-model.ts'
 import { writeQuickstartData } from '../quickstart/data.ts'
@@ -39,7 +39,7 @@ export async function prepareQuickstart(
   const paths = { model: filePath, output: filePath, 'data.train': filePath }
   const { model, output, seed, data } = await loadConfig(trainSchema, { file }, paths)
   for (const folder of [output, model]) await rm(folder, { recursive: true, force: true })
-  const folder = dirname(pathList(data.train)[0]!)
+  const folder = dirname(dataPaths(data.train)[0]!)
   note(`data: sums of two-digit numbers, in ${shown(folder)}`)
   const { supervised } = await writeQuickstartData(folder, seed)
   note(`base model: a Qwen2 of 0.67 million parameters learns from worked sums, which mostly forget the carry`)

@@ -27,7 +27,7 @@ export const filePath: PathResolver = (value, base) => resolve(base, value)
  * they stand in an override.
  *
  * @param schema one of `schema.ts`
- * @param pathKeys dotted keys whose values are paths (or lists of paths), and how each resolves
+ * @param pathKeys dotted keys whose values are paths, lists of paths or of { path }, and how each resolves
  * @throws ConfigError with one line a problem: file, line, key, value and what was expected
  */
 export async function loadConfig<S extends z.ZodObject>(
@@ -53,7 +53,8 @@ export async function loadConfig<S extends z.ZodObject>(
     const path = key.split('.')
     const fromOverride = overrides.some(({ path: own }) => own.every((part, index) => part === path[index]))
     const base = fromOverride || file === undefined ? cwd : dirname(file)
-    mapIn(values, path, (value) => (typeof value === 'string' && value ? toAbsolute(value, base) : value))
+    const absolute = (value: unknown) => (typeof value === 'string' && value ? toAbsolute(value, base) : value)
+    mapIn(values, path, (value) => (hasPath(value) ? { ...value, path: absolute(value.path) } : absolute(value)))
   }
 
   const parsed = schema.safeParse(values)
@@ -125,6 +126,10 @@ function keyNode(node: unknown, path: readonly string[]): ParsedNode | undefined
     return isNode(found) ? (found as ParsedNode) : undefined
   }
   return undefined
+}
+
+function hasPath(value: unknown): value is { path: unknown } {
+  return typeof value === 'object' && value !== null && 'path' in value
 }
 
 function setIn(values: Record<string, unknown>, { path, value, text }: Override): void {

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { dataPaths } from '../data/load-prompts.ts'
 import { adaptiveOptions } from '../train/entropy-control.ts'
 import { ConfigError } from './config-error.ts'
 import { type ConfigSource, filePath, loadConfig, type PathResolver } from './load.ts'
@@ -15,12 +16,19 @@ export async function loadTrainConfig(source: ConfigSource): Promise<TrainConfig
     model: filePath,
     output: filePath,
     'data.train': filePath,
+    'data.decontaminate.against': filePath,
     'evaluation.data': filePath,
     verifier: verifierPath,
   })
   await requireModel(config.model)
-  await requireFiles('data.train', config.data.train)
+  const { train, decontaminate } = config.data
+  await requireFiles('data.train', dataPaths(train))
   if (config.evaluation.data !== undefined) await requireFiles('evaluation.data', config.evaluation.data)
+  await requireFiles('data.decontaminate.against', decontaminate?.against ?? [])
+  if (decontaminate && pathList(decontaminate.against ?? config.evaluation.data ?? []).length === 0)
+    throw new ConfigError(
+      "'data.decontaminate': nothing to compare the prompts with; give evaluation.data or data.decontaminate.against",
+    )
   return completed(config)
 }
 

@@ -17,6 +17,8 @@ export interface Prompt {
   answer: unknown
   /** the row's data_source, else the name of its file without the extension */
   source: string
+  /** the part of a weighted mixture that it is drawn with: its file, and how often relative to the others' weights */
+  mixture?: { part: string; weight: number }
   /** the row's other fields: ability, extra_info and whatever else it has */
   extra: Record<string, unknown>
 }

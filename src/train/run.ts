@@ -1,11 +1,10 @@
-import { basename, extname } from 'node:path'
+import { basename } from 'node:path'
 import { parse } from 'yaml'
-import { ConfigError } from '../config/config-error.ts'
 import { type RecipeConfig, recipeShape } from '../config/recipe-schema.ts'
 import type { TrainConfig } from '../config/schema.ts'
 import { pathList } from '../config/train-config.ts'
-import { loadPrompts } from '../data/load-prompts.ts'
-import type { EvaluationSet } from '../evaluate/evaluate.ts'
+import { type DroppedRows, describeDropped, loadPrompts } from '../data/load-prompts.ts'
+import { loadEvaluationSets } from '../evaluate/evaluation-sets.ts'
 import type { RunEvaluation } from '../evaluate/evaluator.ts'
 import { RunFolder } from '../metrics/run-folder.ts'
 import type { Device } from '../native/contract.ts'
@@ -25,7 +24,7 @@ export interface RunSummary extends RunResult {
   checkpoint: string | null
   /** Prompts trained on, and rows left out. */
   prompts: number
-  dropped: { tooLong: number; duplicates: number }
+  dropped: DroppedRows
   config: TrainConfig
 }
 
@@ -57,8 +56,11 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
 
   const tokenizer = await Tokenizer.load(config.model)
   const verifier = await loadVerifier(config.verifier, process.cwd())
-  const { prompts, dropped } = await loadPrompts(pathList(config.data.train), promptOptions(config, tokenizer))
-  const evaluation = await loadEvaluation(config, tokenizer)
+  const { prompts, dropped } = await loadPrompts(config.data.train, {
+    ...promptOptions(config, tokenizer),
+    decontaminate: decontamination(config),
+  })
+  const evaluation = await loadEvaluation(config, tokenizer, note)
   const compute = { device: config.device as Device, dtype: config.dtype }
   // A resumed run loads the model too: the checkpoint's optimizer file holds the float32 weights, and what `save`
   // copies beside the weights comes from a folder that no pruning removes.
@@ -91,22 +93,24 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
 }
 
 /** Problems of each file of `evaluation.data`, a set named after its file. */
-async function loadEvaluation(config: TrainConfig, tokenizer: Tokenizer): Promise<RunEvaluation | undefined> {
+async function loadEvaluation(
+  config: TrainConfig,
+  tokenizer: Tokenizer,
+  note: (text: string) => void,
+): Promise<RunEvaluation | undefined> {
   const { data, maxResponseLength = config.maxResponseLength, ...settings } = config.evaluation
   if (data === undefined) return undefined
-  const sets: EvaluationSet[] = []
-  const named = new Map<string, string>()
-  for (const path of pathList(data)) {
-    const name = basename(path, extname(path))
-    if (named.has(name))
-      throw new ConfigError(
-        `'evaluation.data': ${named.get(name)} and ${path} would both be eval/${name} in the metrics; rename one`,
-      )
-    named.set(name, path)
-    const { prompts } = await loadPrompts([path], promptOptions(config, tokenizer))
-    sets.push({ name, prompts })
-  }
+  const sets = await loadEvaluationSets(pathList(data), promptOptions(config, tokenizer), 'evaluation.data')
+  for (const { name, dropped } of sets)
+    if (describeDropped(dropped) !== '') note(`eval/${name}: ${describeDropped(dropped)} dropped`)
   return { ...settings, sets, maxResponseLength, topK: 0, maxBatchSize: config.maxBatchSize }
+}
+
+/** The evaluation problems are held out, whether or not `data.decontaminate.against` names them. */
+function decontamination({ data: { decontaminate }, evaluation }: TrainConfig) {
+  if (!decontaminate) return undefined
+  const against = new Set([...pathList(decontaminate.against ?? []), ...pathList(evaluation.data ?? [])])
+  return { ...decontaminate, against: [...against] }
 }
 
 function promptOptions({ data, maxPromptLength }: TrainConfig, tokenizer: Tokenizer) {
@@ -119,11 +123,11 @@ function recipeOf(config: TrainConfig): RecipeConfig {
   return Object.fromEntries(entries) as RecipeConfig
 }
 
-function describeRun(config: TrainConfig, prompts: number, dropped: { tooLong: number; duplicates: number }): string {
+function describeRun(config: TrainConfig, prompts: number, dropped: DroppedRows): string {
   const updates = updatesPerStep(config)
-  const left = dropped.tooLong + dropped.duplicates
+  const left = describeDropped(dropped)
   return [
-    `${prompts} prompts${left > 0 ? ` (${dropped.tooLong} too long and ${dropped.duplicates} duplicates dropped)` : ''}`,
+    `${prompts} prompts${left === '' ? '' : ` (${left} dropped)`}`,
     `${config.promptsPerStep} x ${config.groupSize} responses a step`,
     `N_SGD ${updates} (${updates === 1 ? 'on-policy' : 'off-policy'})`,
     `${config.device} ${config.dtype}`,

@@ -87,7 +87,7 @@ test('more prompts than there are go on into the next epoch', (t) => {
   const batch = ids(stream.next(7))
   t.deepEqual([...batch.slice(0, 3)].sort(), ['0', '1', '2'])
   t.deepEqual([...batch.slice(3, 6)].sort(), ['0', '1', '2'])
-  t.deepEqual(stream.state(), { epoch: 2, position: 1 })
+  t.deepEqual(stream.state(), { parts: [{ weight: 1, drawn: 7 }] })
 })
 
 test('bad use is named', (t) => {
@@ -95,8 +95,79 @@ test('bad use is named', (t) => {
   t.throws(() => new PromptStream(prompts(1), { seed: 0.5 }), { message: /seed is 0.5/ })
   const stream = new PromptStream(prompts(3), { seed: 1 })
   t.throws(() => stream.next(0), { message: /count is 0/ })
-  t.throws(() => stream.restore({ epoch: 0, position: 4 }), { message: /position is 4, there are 3 prompts/ })
-  t.throws(() => stream.restore({ epoch: -1, position: 0 }), { message: /epoch is -1/ })
+  t.throws(() => stream.restore({ parts: [{ weight: 1, drawn: -1 }] }), { message: /drawn is -1/ })
+  t.throws(() => stream.restore({ parts: [{ weight: 2, drawn: 1 }] }), {
+    message: /its weights are 2, those of the data 1: resume with the data of the saved run/,
+  })
+  t.throws(() => new PromptStream(prompts(1), { seed: 1, epochs: 0 }), { message: /epochs is 0/ })
+  t.throws(() => new PromptStream(mixture({ a: [2, 0] }), { seed: 1 }), { message: /weight of 'a' is 0/ })
+  t.throws(() => new PromptStream([...mixture({ a: [1, 1] }), ...prompts(1)], { seed: 1 }), {
+    message: /only some prompts have a mixture/,
+  })
+  t.throws(() => new PromptStream([...mixture({ a: [1, 1] }), ...mixture({ a: [1, 2] })], { seed: 1 }), {
+    message: /weight of 'a' is 1 and 2/,
+  })
+})
+
+/** Parts by name: how many prompts, of which weight. */
+const mixture = (parts: Record<string, [count: number, weight: number]>): Prompt[] =>
+  Object.entries(parts).flatMap(([part, [count, weight]]) =>
+    prompts(count).map((prompt) => ({ ...prompt, id: `${part}${prompt.id}`, mixture: { part, weight } })),
+  )
+
+test('a mixture draws each part as its weight says, and every prompt of a part equally often', (t) => {
+  const stream = new PromptStream(mixture({ a: [5, 3], b: [40, 1] }), { seed: 2 })
+  const drawn = ids(stream.next(400))
+  const count = (start: string) => drawn.filter((id) => id.startsWith(start)).length
+  t.deepEqual([count('a'), count('b')], [300, 100])
+  for (let i = 0; i < 5; i++) t.is(drawn.filter((id) => id === `a${i}`).length, 60)
+  t.is(new Set(drawn.filter((id) => id.startsWith('b')).slice(0, 40)).size, 40)
+  // Each part in an order of its own, which another seed changes.
+  const order = (seed: number, part: string) =>
+    ids(new PromptStream(mixture({ a: [9, 1], b: [9, 1] }), { seed }).next(18))
+      .filter((id) => id.startsWith(part))
+      .map((id) => id.slice(1))
+  t.notDeepEqual(order(2, 'a'), order(2, 'b'))
+  t.notDeepEqual(order(2, 'b'), order(3, 'b'))
+})
+
+const weights = fc.array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.double({ min: 0.05, max: 20, noNaN: true })), {
+  minLength: 1,
+  maxLength: 5,
+})
+
+test('at any point the draws of a mixture follow its weights, and a restored one goes on', (t) => {
+  fc.assert(
+    fc.property(weights, fc.integer(), fc.integer({ min: 1, max: 60 }), (parts, seed, count) => {
+      const all = mixture(Object.fromEntries(parts.map((part, index) => [`${'abcde'[index]}`, part])))
+      const stream = new PromptStream(all, { seed })
+      stream.next(count)
+      const state = stream.state()
+      const total = parts.reduce((sum, [, weight]) => sum + weight, 0)
+      const near = parts.every(
+        ([, weight], index) => Math.abs(state.parts[index]!.drawn - (count * weight) / total) <= parts.length / 2 + 0.5,
+      )
+      const resumed = new PromptStream(all, { seed })
+      resumed.restore(JSON.parse(JSON.stringify(state)))
+      return near && JSON.stringify(ids(resumed.next(30))) === JSON.stringify(ids(stream.next(30)))
+    }),
+  )
+  t.pass()
+})
+
+test('epochs end the stream, also for a restored one', (t) => {
+  const stream = new PromptStream(prompts(3), { seed: 1, epochs: 2 })
+  t.is(stream.remaining, 6)
+  t.is(stream.next(4).length, 4)
+  const resumed = new PromptStream(prompts(3), { seed: 1, epochs: 2 })
+  resumed.restore(stream.state())
+  for (const each of [stream, resumed]) {
+    t.is(each.remaining, 2)
+    t.is(each.next(4).length, 2)
+    t.deepEqual(each.next(4), [])
+  }
+  t.is(new PromptStream(prompts(3), { seed: 1 }).remaining, Number.POSITIVE_INFINITY)
+  t.is(new PromptStream(mixture({ a: [2, 3], b: [6, 1] }), { seed: 1, epochs: 1 }).next(99).length, 8)
 })
 
 const ORDER = ['3', '5', '0', '2', '4', '7', '6', '1']

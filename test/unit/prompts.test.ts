@@ -37,7 +37,7 @@ const recipe = (content: string, ground_truth: unknown) => ({
 
 test('the recipe rows: messages, source, answer and the rest', async (t) => {
   const { prompts, dropped } = await load(await jsonLines(recipe('1+1?', '2')))
-  t.deepEqual(dropped, { tooLong: 0, duplicates: 0 })
+  t.deepEqual(dropped, { tooLong: 0, duplicates: 0, contaminated: 0 })
   const [prompt] = prompts
   t.deepEqual(prompt!.messages, [{ role: 'user', content: '1+1?' }])
   t.is(prompt!.source, 'math-train')
@@ -162,7 +162,7 @@ test('duplicates and long prompts are dropped and counted, across files', async 
   )
   const second = await jsonLines({ question: 'a', answer: '1' }, { prompt: 'x'.repeat(50), answer: '1' })
   const { prompts, dropped } = await load([first, second], { maxPromptLength: 20 })
-  t.deepEqual(dropped, { tooLong: 1, duplicates: 2 })
+  t.deepEqual(dropped, { tooLong: 1, duplicates: 2, contaminated: 0 })
   t.deepEqual(
     prompts.map(({ answer }) => answer),
     ['1', '2'],
@@ -176,7 +176,7 @@ test('nothing left says what was dropped and why', async (t) => {
   const path = await jsonLines({ prompt: 'abc', answer: '1' }, { prompt: 'abc', answer: '1' })
   await t.throwsAsync(load(path, { maxPromptLength: 5 }), {
     message:
-      /no prompts left of .*: 1 were longer than maxPromptLength 5 tokens \(the shortest has 9\), 1 were duplicates; raise maxPromptLength to at least 9/,
+      /no prompts left of .*: 1 too long, 1 duplicate; maxPromptLength is 5 tokens and the shortest has 9: raise maxPromptLength to at least 9/,
   })
   await t.throwsAsync(load(await file('\n')), { message: /no prompts in .*: the files have no rows/ })
 })

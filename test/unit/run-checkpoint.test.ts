@@ -18,7 +18,7 @@ const policy = {
 function state(step: number): TrainerState {
   return {
     ...{ version: 2, step, seed: 1, promptCount: 3, promptHash: 'a', seconds: 2.5 },
-    stream: { epoch: 0, position: step },
+    stream: { parts: [{ weight: 1, drawn: step }] },
     controller: { kind: 'constant', coefficient: 0, lastEntropy: 0.1, gate: true },
   }
 }
