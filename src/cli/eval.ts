@@ -1,7 +1,9 @@
-import { basename, extname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { requireFiles, requireModel } from '../config/train-config.ts'
-import { loadPrompts } from '../data/load-prompts.ts'
+import { describeDropped } from '../data/load-prompts.ts'
 import { type EvaluationResult, evaluate } from '../evaluate/evaluate.ts'
+import { loadEvaluationSets } from '../evaluate/evaluation-sets.ts'
+import { resultsTable } from '../evaluate/results-table.ts'
 import { writeAtomic } from '../metrics/atomic-write.ts'
 import { ProgressLine } from '../metrics/progress.ts'
 import { sampleRows, samplesTable } from '../metrics/samples-table.ts'
@@ -26,6 +28,7 @@ export async function evaluateModel(options: {
   system?: string
   suffix?: string
   maxPromptLength: number
+  answers?: string
   out?: string
   json?: boolean
   device: Device
@@ -36,39 +39,50 @@ export async function evaluateModel(options: {
   const tokenizer = await Tokenizer.load(options.model)
   const verifier = await loadVerifier(options.verifier, process.cwd())
   const { system: systemPrompt, suffix: promptSuffix, maxPromptLength } = options
-  const interrupt = interruptSignal(() => {})
+  const prompting = { tokenizer, systemPrompt, promptSuffix, maxPromptLength }
+  const sets = await loadEvaluationSets(options.data, prompting, 'data')
   const progress = new ProgressLine(process.stderr, 0)
+  for (const { name, dropped } of sets)
+    if (describeDropped(dropped) !== '') progress.line(`${name}: ${describeDropped(dropped)} dropped`)
+  const interrupt = interruptSignal(() => {})
   const policy = await Policy.load(options.model, { device: options.device, dtype: options.dtype })
   try {
+    const { samples, maxNewTokens, temperature, topP, topK, seed } = options
     const results: EvaluationResult[] = []
-    for (const path of options.data) {
-      const { prompts } = await loadPrompts([path], { tokenizer, systemPrompt, promptSuffix, maxPromptLength })
-      const set = { name: basename(path, extname(path)), prompts }
-      const { samples, maxNewTokens: maxResponseLength, temperature, topP, topK, seed } = options
+    for (const set of sets)
       results.push(
         await evaluate(new LocalEngine(policy, tokenizer), verifier, set, {
-          ...{ samples, maxResponseLength, temperature, topP, topK, maxBatchSize: 64, seed, signal: interrupt.signal },
+          ...{ samples, maxResponseLength: maxNewTokens, temperature, topP, topK, maxBatchSize: 64, seed },
+          signal: interrupt.signal,
           onProgress: ({ tokens }) => progress.progress({ step: 0, phase: 'evaluate', tokens }),
         }),
       )
+    const report = {
+      ...{
+        model: resolve(options.model),
+        verifier: options.verifier,
+        samples,
+        maxNewTokens,
+        temperature,
+        topP,
+        topK,
+        seed,
+      },
+      sets: results.map(({ answers: _, ...result }) => result),
     }
-    if (options.out !== undefined) await writeAtomic(resolve(options.out), results.map(answerLines).join(''))
-    const figures = results.map(({ answers: _, ...result }) => result)
-    process.stdout.write(options.json ? `${JSON.stringify(figures, null, 2)}\n` : `${results.map(table).join('\n')}\n`)
+    const json = `${JSON.stringify(report, null, 2)}\n`
+    if (options.out !== undefined) await writeAtomic(resolve(options.out), json)
+    if (options.answers !== undefined) await writeAtomic(resolve(options.answers), results.map(answerLines).join(''))
+    process.stdout.write(options.json ? json : text(results))
   } finally {
     interrupt.release()
     policy.dispose()
   }
 }
 
-function table(result: EvaluationResult): string {
-  return [
-    samplesTable(sampleRows(result.answers, 8), process.stdout.columns),
-    '',
-    `${result.name}: ${result.problems} problems, avg@${result.samples} ${result.accuracy.toFixed(4)}, ` +
-      `pass@${result.samples} ${result.passed.toFixed(4)}, mean length ${result.meanLength.toFixed(1)}, ` +
-      `truncated ${(result.truncated * 100).toFixed(1)} %`,
-  ].join('\n')
+function text(results: readonly EvaluationResult[]): string {
+  const samples = results.map(({ answers }) => samplesTable(sampleRows(answers, 8), process.stdout.columns))
+  return `${[...samples, resultsTable(results)].join('\n\n')}\n`
 }
 
 function answerLines({ name, answers }: EvaluationResult): string {

@@ -59,7 +59,7 @@ function program(): Command {
 
   root
     .command('eval')
-    .description('avg@k and pass@k of a model on problems with known answers')
+    .description('avg@k, pass@k and maj@k of a model on problems with known answers')
     .argument('<data...>', 'files of problems, .jsonl or .parquet')
     .requiredOption('-m, --model <dir>', 'Hugging Face folder, or a checkpoint of a run')
     .option('-k, --samples <count>', 'responses a problem', positive, 8)
@@ -70,10 +70,11 @@ function program(): Command {
     .option('--seed <number>', 'seed of the samples', whole, 0)
     .option('--verifier <spec>', "'math', or an exported function as ./reward.ts#name", 'math')
     .option('--system <text>', 'system message for problems that have none')
-    .option('--suffix <text>', 'text after the last user message')
+    .option('--suffix <text>', 'text after the last user message, where that does not end so already')
     .option('--max-prompt-length <count>', 'longer prompts are dropped', positive, 2048)
-    .option('--out <file>', 'write every answer and verdict as JSON lines')
     .option('--json', 'print the result as JSON')
+    .option('--out <file>', 'write the result as JSON')
+    .option('--answers <file>', 'write every answer and verdict as JSON lines')
     .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
     .option('--dtype <dtype>', 'float32 or bfloat16', 'float32')
     .action(async (data, options) => (await import('./eval.ts')).evaluateModel({ ...options, data }))

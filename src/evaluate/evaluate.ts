@@ -1,9 +1,9 @@
 import type { Prompt } from '../data/prompt.ts'
-import { mean, share } from '../metrics/statistics.ts'
 import type { LocalEngine, SamplingOptions } from '../rollout/local-engine.ts'
-import { isTruncated, type Sampled } from '../rollout/rollout.ts'
+import type { Sampled } from '../rollout/rollout.ts'
 import { verifyGroup } from '../train/grade.ts'
 import type { Verdict, Verifier } from '../verify/verifier.ts'
+import { type EvaluationFigures, figureMetrics, figures, problemScore } from './figures.ts'
 
 /** Problems to evaluate on, under the name that the metrics show. */
 export interface EvaluationSet {
@@ -20,18 +20,10 @@ export type EvaluationOptions = SamplingOptions & {
 }
 
 /** What an evaluation found on one set. */
-export interface EvaluationResult {
+export interface EvaluationResult extends EvaluationFigures {
   name: string
-  problems: number
-  samples: number
-  /** avg@k: share of correct responses over all samples of all problems, in [0, 1] */
-  accuracy: number
-  /** pass@k: share of problems with at least one correct response among the k samples */
-  passed: number
-  /** Mean tokens of a response. */
-  meanLength: number
-  /** Share of the responses that reached the limit without a stop token. */
-  truncated: number
+  /** The same by the data source of the problems. */
+  bySource: Record<string, EvaluationFigures>
   /** Every answer, in the order of the prompts. */
   answers: { sampled: Sampled; verdicts: Verdict[] }[]
 }
@@ -39,10 +31,10 @@ export interface EvaluationResult {
 // Keeps the random streams of an evaluation apart from those of any training step, which counts from 1.
 const stream = 0
 
-/** avg@k over a set. The same seed draws the same random numbers, so that before and after compare well. */
+/** Answers and grades a set. The same seed draws the same random numbers, so that before and after compare well. */
 export async function evaluate(
   engine: LocalEngine,
-  verifier: Pick<Verifier, 'verify'>,
+  verifier: Pick<Verifier, 'verify' | 'sameAnswer'>,
   { name, prompts }: EvaluationSet,
   { seed, signal, onProgress, ...sampling }: EvaluationOptions,
 ): Promise<EvaluationResult> {
@@ -54,27 +46,20 @@ export async function evaluate(
       verdicts: await verifyGroup(group, verifier, 'graded', signal),
     })),
   )
-  const verdicts = answers.flatMap((answer) => answer.verdicts)
-  const rollouts = sampled.flatMap((group) => group.rollouts)
-  return {
-    name,
-    problems: prompts.length,
-    samples: sampling.samples,
-    accuracy: share(verdicts, ({ correct }) => correct),
-    passed: share(answers, (answer) => answer.verdicts.some(({ correct }) => correct)),
-    meanLength: mean(rollouts.map(({ completionTokenIds }) => completionTokenIds.length)),
-    truncated: share(rollouts, isTruncated),
-    answers,
-  }
+  const scores = await Promise.all(
+    answers.map(({ sampled, verdicts }) => problemScore(sampled, verdicts, verifier, signal)),
+  )
+  const sources = [...new Set(prompts.map(({ source }) => source))]
+  const bySource = sources.map((source) => [source, figures(scores.filter((score) => score.source === source))])
+  return { name, ...figures(scores), bySource: Object.fromEntries(bySource), answers }
 }
 
-/** Its metrics, `eval/<set>/avg@8` and so on. */
+/** Its metrics, `eval/<set>/avg@8` and so on; those by source too where the set has several. */
 export function evaluationMetrics(result: EvaluationResult): Record<string, number> {
   const area = `eval/${result.name}`
-  return {
-    [`${area}/avg@${result.samples}`]: result.accuracy,
-    [`${area}/pass@${result.samples}`]: result.passed,
-    [`${area}/response_length`]: result.meanLength,
-    [`${area}/truncated`]: result.truncated,
-  }
+  const sources = Object.entries(result.bySource)
+  return Object.assign(
+    figureMetrics(area, result),
+    ...(sources.length > 1 ? sources.map(([source, own]) => figureMetrics(`${area}/${source}`, own)) : []),
+  )
 }

@@ -24,6 +24,11 @@ export class MathVerifier implements Verifier {
     signal?.throwIfAborted()
     return gradeMath(response, goldAnswers(answer, prompt.id), this.#extraction)
   }
+
+  async sameAnswer(a: string, b: string, signal?: AbortSignal): Promise<boolean> {
+    signal?.throwIfAborted()
+    return equalAnswers(a, b)
+  }
 }
 
 /** Grades one response against the acceptable answers. */

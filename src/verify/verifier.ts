@@ -39,4 +39,6 @@ export interface Verifier {
    *   or a user's function is at fault
    */
   verify(sample: RewardSample, signal?: AbortSignal): Promise<Verdict>
+  /** Whether two extracted answers are the same, where the verifier can tell more than their texts do. */
+  sameAnswer?(a: string, b: string, signal?: AbortSignal): Promise<boolean>
 }

@@ -94,15 +94,20 @@ test.serial('train, sft, generate and eval work on one model', async (t) => {
   )
   const problems = join(folder, 'problems.jsonl')
   await writeFile(problems, '{"prompt":"1+1=","answer":"2"}\n{"prompt":"2+1=","answer":"3"}\n')
-  const out = join(folder, 'answers.jsonl')
-  const flags = ['-k', '4', '--temperature', '0', '--max-new-tokens', '4', '--verifier', reward, '--out', out]
+  const [out, answers] = [join(folder, 'result.json'), join(folder, 'answers.jsonl')]
+  const sampling = ['-k', '4', '--temperature', '0', '--max-new-tokens', '4']
+  const flags = [...sampling, '--verifier', reward, '--out', out, '--answers', answers]
   const scored = await run('eval', problems, '-m', model, ...flags, '--json')
   t.is(scored.code, 0, scored.stderr)
-  const [result] = JSON.parse(scored.stdout)
-  t.is(result.accuracy, 1)
-  t.is(result.passed, 1)
-  t.is(result.truncated, 0)
-  t.is((await readFile(out, 'utf8')).trimEnd().split('\n').length, 8)
+  const { model: scoredModel, sets } = JSON.parse(scored.stdout)
+  t.is(scoredModel, model)
+  const { accuracy, passAt, truncated, bySource } = sets[0]
+  t.deepEqual([accuracy, passAt, truncated], [1, { 1: 1, 2: 1, 4: 1 }, 0])
+  t.is(bySource.problems.accuracy, 1)
+  t.is(await readFile(out, 'utf8'), scored.stdout)
+  t.is((await readFile(answers, 'utf8')).trimEnd().split('\n').length, 8)
+  const shown = await run('eval', problems, '-m', model, ...sampling, '--verifier', reward)
+  t.regex(shown.stdout, /set +problems +avg@4 +pass@1 +pass@2 +pass@4 +length +truncated\nproblems +2 +1\.0000/)
 })
 
 test.serial('missing models and data are told in a line', async (t) => {
