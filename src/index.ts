@@ -15,16 +15,18 @@ export { type LoadedPrompts, type LoadPromptsOptions, loadPrompts } from './data
 export type { Message, Prompt } from './data/prompt.ts'
 export { PromptStream } from './data/prompt-stream.ts'
 export { type EvaluationOptions, type EvaluationResult, evaluate } from './evaluate/evaluate.ts'
-export type { Device, DType, ModelShape } from './native/contract.ts'
+export type { Device, DType, ModelShape, TargetModule } from './native/contract.ts'
 export { NativeError, type NativeErrorCode } from './native/errors.ts'
 export type {
   CreateOptions,
   GenerateOptions,
+  LoadOptions,
   LossOptions,
   PolicyOptions,
   ScoreOptions,
   TrainStepOptions,
 } from './policy/call-options.ts'
+export type { Lora, LoraOptions } from './policy/lora.ts'
 export type { ModelConfig } from './policy/model-config.ts'
 export {
   type Batch,

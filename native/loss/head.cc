@@ -163,7 +163,7 @@ HeadSums head_backward(const at::Tensor& given_hidden, const at::Tensor& given_w
     } else {
       d_part.copy_(at::mm(d_logits, weight));
     }
-    accumulate_product(weight_gradient, d_logits, part);
+    if (weight_gradient.defined()) accumulate_product(weight_gradient, d_logits, part);
   }
   return sums;
 }

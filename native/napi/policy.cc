@@ -2,6 +2,7 @@
 
 #include "policy/policy.h"
 
+#include <optional>
 #include <utility>
 
 #include "napi/convert.h"
@@ -52,11 +53,35 @@ std::vector<TensorSource> sources_of(Napi::Value value) {
   return sources;
 }
 
+// The `lora` of a policy's options: its adapter, drawn or read.
+struct Lora {
+  LoraOptions options;
+  std::optional<std::vector<TensorSource>> tensors;
+};
+
+std::optional<Lora> lora_of(const Fields& options) {
+  if (!options.has("lora")) return std::nullopt;
+  const Fields fields(options.get("lora"), "lora");
+  Lora lora;
+  lora.options.rank = fields.integer("rank");
+  lora.options.alpha = fields.number("alpha");
+  lora.options.target_modules = strings(fields.get("targetModules"), "lora.targetModules");
+  lora.options.seed = uint64(fields.get("seed"), "lora.seed");
+  if (lora.options.rank < 1) fields.fail("rank", "at least 1", fields.get("rank"));
+  if (fields.has("tensors")) lora.tensors = sources_of(fields.get("tensors"));
+  return lora;
+}
+
 // Takes over a policy on the torch thread.
-Deliver deliver_policy(std::unique_ptr<Policy> policy) {
+Deliver deliver_policy(std::unique_ptr<Policy> policy, const std::optional<Lora>& lora) {
+  if (lora && lora->tensors) {
+    policy->add_adapters(lora->options, SafetensorsReader(*lora->tensors));
+  } else if (lora) {
+    policy->add_adapters(lora->options);
+  }
   auto state = PolicyState::make();
-  for (const auto& slice : policy->weights().slices(policy->shape()))
-    state->parameter_shapes.emplace_back(slice.name, slice.shape);
+  for (const auto& slices : {policy->weights().slices(policy->shape()), policy->weights().adapter_slices()})
+    for (const auto& slice : slices) state->parameter_shapes.emplace_back(slice.name, slice.shape);
   state->policy = std::move(policy);
   update_bytes(*state);
   return [state](Napi::Env env) {
@@ -69,17 +94,17 @@ Deliver deliver_policy(std::unique_ptr<Policy> policy) {
 Task create_policy(const Napi::CallbackInfo& info) {
   const Fields options(info[1], "createPolicy options");
   return {[shape = shape_of(info[0]), device = options.string("device"), dtype = options.string("dtype"),
-           seed = uint64(options.get("seed"), "createPolicy options.seed")](const Progress&) {
-    return deliver_policy(Policy::create(shape, device, dtype, seed));
+           seed = uint64(options.get("seed"), "createPolicy options.seed"), lora = lora_of(options)](const Progress&) {
+    return deliver_policy(Policy::create(shape, device, dtype, seed), lora);
   }};
 }
 
 Task load_policy(const Napi::CallbackInfo& info) {
   const Fields options(info[2], "loadPolicy options");
   return {[shape = shape_of(info[0]), sources = sources_of(info[1]), device = options.string("device"),
-           dtype = options.string("dtype")](const Progress&) {
+           dtype = options.string("dtype"), lora = lora_of(options)](const Progress&) {
     const SafetensorsReader reader(sources);
-    return deliver_policy(Policy::load(shape, reader, device, dtype));
+    return deliver_policy(Policy::load(shape, reader, device, dtype), lora);
   }};
 }
 
@@ -137,8 +162,16 @@ Task save_parameters(const Napi::CallbackInfo& info) {
   });
 }
 
+Task save_adapter(const Napi::CallbackInfo& info) {
+  return on_policy(info, [path = string(info[1], "path")](Policy& policy) { policy.save_adapter(path); });
+}
+
 Task save_optimizer(const Napi::CallbackInfo& info) {
   return on_policy(info, [path = string(info[1], "path")](Policy& policy) { policy.save_optimizer(path); });
+}
+
+Task reset_optimizer(const Napi::CallbackInfo& info) {
+  return on_policy(info, [](Policy& policy) { policy.optimizer().reset(); });
 }
 
 Task load_optimizer(const Napi::CallbackInfo& info) {
@@ -154,12 +187,13 @@ void update_bytes(PolicyState& state) {
   int64_t bytes = 0;
   auto& weights = state.policy->weights();
   const bool has_moments = state.policy->optimizer().step_count() > 0;
-  for (const auto* parameter : weights.parameters()) {
+  auto parameters = weights.parameters();
+  for (auto* adapter : weights.adapters()) parameters.insert(parameters.end(), {&adapter->a, &adapter->b});
+  for (const auto* parameter : parameters) {
     const auto& [value, master, gradient] = *parameter;
     bytes += static_cast<int64_t>(value.nbytes());
     if (master.defined() && !master.is_same(value)) bytes += static_cast<int64_t>(master.nbytes());
-    if (gradient.defined()) bytes += static_cast<int64_t>(gradient.nbytes());
-    if (has_moments) bytes += 2 * value.numel() * static_cast<int64_t>(sizeof(float));
+    if (gradient.defined()) bytes += static_cast<int64_t>(gradient.nbytes()) * (has_moments ? 3 : 1);
   }
   state.bytes = bytes;
 }
@@ -176,7 +210,9 @@ void register_policy(Napi::Env env, Napi::Object exports) {
   add_promise(env, exports, "gradient", gradient);
   add_promise(env, exports, "logits", logits);
   add_promise(env, exports, "saveParameters", save_parameters);
+  add_promise(env, exports, "saveAdapter", save_adapter);
   add_promise(env, exports, "saveOptimizer", save_optimizer);
+  add_promise(env, exports, "resetOptimizer", reset_optimizer);
   add_promise(env, exports, "loadOptimizer", load_optimizer);
 }
 

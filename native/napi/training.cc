@@ -98,7 +98,8 @@ Task score_task(const Napi::CallbackInfo& info) {
   Batch batch;
   read_sequences(Fields(info[1], "score batch"), batch);
   const Fields fields(info[2], "score options");
-  const ScoreOptions options{fields.number("temperature"), fields.integer("maxTokensPerMicroBatch")};
+  const ScoreOptions options{fields.number("temperature"), fields.integer("maxTokensPerMicroBatch"),
+                             fields.boolean("adapter")};
   auto cancel = cancel_of(info[3]);
   return {[state = std::move(state), batch = std::move(batch), options, cancel](const Progress&) -> Deliver {
             return [scores = score(*state->policy, batch, options, *cancel)](Napi::Env env) {

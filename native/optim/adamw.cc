@@ -14,13 +14,13 @@ namespace magic {
 
 double AdamW::gradient_norm(Weights& weights) {
   std::vector<at::Tensor> gradients;
-  for (Parameter* parameter : weights.parameters()) gradients.push_back(parameter->gradient);
+  for (Parameter* parameter : weights.trained()) gradients.push_back(parameter->gradient);
   return at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)).to(at::kDouble)).item<double>();
 }
 
 void AdamW::prepare(Weights& weights) {
   if (!first_.empty()) return;
-  for (Parameter* parameter : weights.parameters()) {
+  for (Parameter* parameter : weights.trained()) {
     first_.push_back(at::zeros_like(parameter->master));
     second_.push_back(at::zeros_like(parameter->master));
   }
@@ -42,7 +42,7 @@ void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale
   step_count_ += 1;
   const at::TensorOptions float_options = at::TensorOptions().dtype(at::kFloat).device(weights.device);
   // The fused kernel wants the count, this update included, as one tensor a parameter.
-  for (Parameter* parameter : weights.parameters()) {
+  for (Parameter* parameter : weights.trained()) {
     masters.push_back(parameter->master);
     gradients.push_back(parameter->gradient);
     steps.push_back(at::full({}, static_cast<double>(step_count_), float_options));

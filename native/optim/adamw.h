@@ -13,16 +13,18 @@ namespace magic {
 
 class AdamW {
  public:
-  // Global 2-norm of all gradients.
+  // Global 2-norm of the gradients of all that is trained.
   static double gradient_norm(Weights& weights);
   // One update; gradients are multiplied by `scale` (the clip) on the way.
   void step(Weights& weights, const OptimizerOptions& options, double scale);
 
   int64_t step_count() const { return step_count_; }
-  // Moments in the order of weights.parameters(), allocated as zeros at first need.
+  // Moments in the order of weights.trained(), allocated as zeros at first need.
   std::vector<at::Tensor>& first_moments(Weights& weights);
   std::vector<at::Tensor>& second_moments(Weights& weights);
   void set_step_count(int64_t count) { step_count_ = count; }
+  // Starts anew: no moments, no steps.
+  void reset() { *this = AdamW(); }
 
  private:
   void prepare(Weights& weights);

@@ -21,7 +21,7 @@ at::Tensor layer_forward(const Shape& shape, LayerWeights& layer, int64_t index,
                          const Rope& rope, const Attend& attend, LayerSaved* saved) {
   const double epsilon = shape.rms_norm_epsilon;
   const int64_t q_heads = shape.head_count, kv_heads = shape.key_value_head_count;
-  at::Tensor qkv = linear(rms_norm(input, layer.input_norm.value, epsilon), layer.qkv, layer.qkv_bias);
+  at::Tensor qkv = linear(rms_norm(input, layer.input_norm.value, epsilon), layer.qkv);
   if (shape.qk_norm) {
     if (saved) saved->raw_qkv = qkv.clone();
     const at::Tensor q = heads_of(shape, qkv, 0, q_heads), k = heads_of(shape, qkv, q_heads, kv_heads);
@@ -30,15 +30,15 @@ at::Tensor layer_forward(const Shape& shape, LayerWeights& layer, int64_t index,
   }
   rotate(heads_of(shape, qkv, 0, q_heads + kv_heads), rope, false);
   const at::Tensor attended = attend(index, qkv, saved ? &saved->attention : nullptr);
-  const at::Tensor middle = linear(attended, layer.output, layer.output_bias).add_(input);
-  const at::Tensor gate_up = linear(rms_norm(middle, layer.mlp_norm.value, epsilon), layer.gate_up, layer.gate_up_bias);
+  const at::Tensor middle = linear(attended, layer.output).add_(input);
+  const at::Tensor gate_up = linear(rms_norm(middle, layer.mlp_norm.value, epsilon), layer.gate_up);
   if (saved) {
     saved->input = input;
     saved->qkv = qkv;
     saved->middle = middle;
     saved->gate_up = gate_up;
   }
-  return linear(swiglu(gate_up), layer.down, layer.down_bias).add_(middle);
+  return linear(swiglu(gate_up), layer.down).add_(middle);
 }
 
 at::Tensor layer_backward(const Shape& shape, LayerWeights& layer, const Packing& packing, const Rope& rope,
@@ -46,15 +46,14 @@ at::Tensor layer_backward(const Shape& shape, LayerWeights& layer, const Packing
   const double epsilon = shape.rms_norm_epsilon;
   const int64_t q_heads = shape.head_count, kv_heads = shape.key_value_head_count;
 
-  at::Tensor d_gate_up =
-      swiglu_backward(saved.gate_up, linear_backward(swiglu(saved.gate_up), layer.down, layer.down_bias, d_y));
-  const at::Tensor d_mlp_normal = linear_backward(rms_norm(saved.middle, layer.mlp_norm.value, epsilon), layer.gate_up,
-                                                  layer.gate_up_bias, d_gate_up);
+  at::Tensor d_gate_up = swiglu_backward(saved.gate_up, linear_backward(swiglu(saved.gate_up), layer.down, d_y));
+  const at::Tensor d_mlp_normal =
+      linear_backward(rms_norm(saved.middle, layer.mlp_norm.value, epsilon), layer.gate_up, d_gate_up);
   d_gate_up.reset();
   at::Tensor d_middle =
       rms_norm_backward(saved.middle, layer.mlp_norm.value, epsilon, d_mlp_normal, layer.mlp_norm.gradient).add_(d_y);
 
-  const at::Tensor d_attended = linear_backward(saved.attention.output, layer.output, layer.output_bias, d_middle);
+  const at::Tensor d_attended = linear_backward(saved.attention.output, layer.output, d_middle);
   const at::Tensor d_qkv = attention_backward(shape, packing, saved.qkv, saved.attention, d_attended);
   rotate(heads_of(shape, d_qkv, 0, q_heads + kv_heads), rope, true);
   if (shape.qk_norm) {
@@ -64,8 +63,7 @@ at::Tensor layer_backward(const Shape& shape, LayerWeights& layer, const Packing
     d_k.copy_(rms_norm_backward(heads_of(shape, saved.raw_qkv, q_heads, kv_heads), layer.k_norm.value, epsilon, d_k,
                                 layer.k_norm.gradient));
   }
-  const at::Tensor d_normal =
-      linear_backward(rms_norm(saved.input, layer.input_norm.value, epsilon), layer.qkv, layer.qkv_bias, d_qkv);
+  const at::Tensor d_normal = linear_backward(rms_norm(saved.input, layer.input_norm.value, epsilon), layer.qkv, d_qkv);
   return rms_norm_backward(saved.input, layer.input_norm.value, epsilon, d_normal, layer.input_norm.gradient)
       .add_(d_middle);
 }
@@ -109,7 +107,7 @@ void decoder_backward(const Shape& shape, Weights& weights, const Packing& packi
     d_x = layer_backward(shape, weights.layers[i], packing, rope, layer, d_x);
     layer = {};  // frees this layer's activations before the next is worked on
   }
-  weights.embedding.gradient.index_add_(0, tokens, d_x.to(at::kFloat));
+  if (weights.embedding.gradient.defined()) weights.embedding.gradient.index_add_(0, tokens, d_x.to(at::kFloat));
 }
 
 }  // namespace magic

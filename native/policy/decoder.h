@@ -36,7 +36,7 @@ using Attend = std::function<at::Tensor(int64_t, const at::Tensor&, AttentionSav
 at::Tensor decoder_forward(const Shape& shape, Weights& weights, const at::Tensor& tokens, const Rope& rope,
                            const Attend& attend, Activations* saved);
 
-// d hidden [T, H]; adds to the gradients of every parameter but the head.
+// d hidden [T, H]; adds to the gradients of every trained parameter but the head.
 void decoder_backward(const Shape& shape, Weights& weights, const Packing& packing, const at::Tensor& tokens,
                       const Rope& rope, Activations& saved, const at::Tensor& d_hidden);
 

@@ -35,9 +35,13 @@ at::Tensor float_product(const at::Tensor& a, const at::Tensor& b) {
   return at::mm(gemm_operand(a), gemm_operand(b)).to(at::kFloat);
 }
 
-at::Tensor linear(const at::Tensor& x, const Parameter& weight, const Parameter& bias) {
-  if (!bias.defined()) return product(x, weight.value.t());
-  return at::addmm(gemm_operand(bias.value), gemm_operand(x), gemm_operand(weight.value).t()).to(x.scalar_type());
+at::Tensor linear(const at::Tensor& x, const Linear& layer) {
+  const at::Tensor &weight = layer.weight.value, &bias = layer.bias.value;
+  at::Tensor y = bias.defined()
+                     ? at::addmm(gemm_operand(bias), gemm_operand(x), gemm_operand(weight).t()).to(x.scalar_type())
+                     : product(x, weight.t());
+  if (layer.adapter.defined()) adapter_forward(layer.adapter, x, y);
+  return y;
 }
 
 void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x) {
@@ -49,10 +53,12 @@ void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::T
   }
 }
 
-at::Tensor linear_backward(const at::Tensor& x, Parameter& weight, Parameter& bias, const at::Tensor& d_y) {
-  accumulate_product(weight.gradient, d_y, x);
-  if (bias.defined()) bias.gradient.add_(d_y.sum(0, false, at::kFloat));
-  return product(d_y, weight.value);
+at::Tensor linear_backward(const at::Tensor& x, Linear& layer, const at::Tensor& d_y) {
+  if (layer.weight.gradient.defined()) accumulate_product(layer.weight.gradient, d_y, x);
+  if (layer.bias.gradient.defined()) layer.bias.gradient.add_(d_y.sum(0, false, at::kFloat));
+  at::Tensor d_x = product(d_y, layer.weight.value);
+  if (layer.adapter.defined()) adapter_backward(layer.adapter, x, d_y, d_x);
+  return d_x;
 }
 
 }  // namespace magic

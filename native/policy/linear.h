@@ -1,11 +1,18 @@
 #pragma once
-// y = x W^T + b, and its gradients accumulated in float32.
+// y = x W^T + b, with a low-rank adapter where there is one, and its gradients accumulated in float32.
 
 #include <ATen/core/Tensor.h>
 
-#include "policy/weights.h"
+#include "policy/adapter.h"
+#include "policy/parameter.h"
 
 namespace magic {
+
+struct Linear {
+  Parameter weight;  // [out, in]
+  Parameter bias;    // [out]; undefined where the model has none
+  Adapter adapter;   // undefined without LoRA
+};
 
 // t, or where its type is slow to multiply, a float32 copy: a CPU without bfloat16 instructions multiplies bfloat16 ten
 // to twenty times slower than float32.
@@ -18,11 +25,11 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b);
 // instructions cannot). What samples and what trains both take their logits from here, so that they agree.
 at::Tensor float_product(const at::Tensor& a, const at::Tensor& b);
 
-// x [T, in], weight [out, in], bias [out] or undefined, to [T, out].
-at::Tensor linear(const at::Tensor& x, const Parameter& weight, const Parameter& bias);
+// x [T, in] to [T, out].
+at::Tensor linear(const at::Tensor& x, const Linear& layer);
 
-// d x [T, in]; adds to the gradients of weight and bias.
-at::Tensor linear_backward(const at::Tensor& x, Parameter& weight, Parameter& bias, const at::Tensor& d_y);
+// d x [T, in]; adds to the gradients of what is trained in the layer.
+at::Tensor linear_backward(const at::Tensor& x, Linear& layer, const at::Tensor& d_y);
 
 // gradient += d_y^T x, in float32; on a CPU with bfloat16 instructions the product is rounded to bfloat16 before.
 void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x);

@@ -23,7 +23,7 @@ at::Tensor rms_norm_backward(const at::Tensor& x, const at::Tensor& weight, doub
   const at::Tensor normal = x32 * scale;
   const at::Tensor d_y32 = d_y.to(at::kFloat);
   const int64_t dim = x.size(-1);
-  d_weight.add_((d_y32 * normal).view({-1, dim}).sum(0));
+  if (d_weight.defined()) d_weight.add_((d_y32 * normal).view({-1, dim}).sum(0));
   at::Tensor d_normal = d_y32 * weight;
   // x's own length moves with x: take out the part along it.
   const at::Tensor along = (d_normal * normal).mean(-1, true);

@@ -8,7 +8,8 @@ namespace magic {
 // x [..., D] * rsqrt(mean(x^2) + epsilon), cast, times weight [D].
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 
-// d y [..., D] to d x; adds to d_weight [D] (float32). Nothing is saved by the forward: x is enough.
+// d y [..., D] to d x; adds to d_weight [D] (float32) where that is defined. Nothing is saved by the forward: x is
+// enough.
 at::Tensor rms_norm_backward(const at::Tensor& x, const at::Tensor& weight, double epsilon, const at::Tensor& d_y,
                              at::Tensor& d_weight);
 

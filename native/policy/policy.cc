@@ -6,6 +6,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "policy/decoder.h"
@@ -39,10 +40,6 @@ at::ScalarType parse_dtype(const std::string& dtype) {
   throw Error("INVALID_ARGUMENT", "dtype is \"" + dtype + "\": use float32 or bfloat16");
 }
 
-at::Tensor slice_of(const at::Tensor& tensor, const NamedSlice& slice) {
-  return tensor.narrow(0, slice.row, slice.shape[0]);
-}
-
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
@@ -55,7 +52,7 @@ std::unique_ptr<Policy> Policy::create(const Shape& shape, const std::string& de
   // Drawn on the CPU in float32 and rounded: one seed gives one model on every device.
   at::Generator generator = at::detail::createCPUGenerator(seed);
   for (const NamedSlice& slice : policy->weights_.slices(shape)) {
-    at::Tensor value = slice_of(slice.parameter->value, slice);
+    at::Tensor value = slice.of(slice.parameter->value);
     if (ends_with(slice.name, "norm.weight")) {
       value.fill_(1.0);
     } else if (ends_with(slice.name, ".bias")) {
@@ -71,14 +68,39 @@ std::unique_ptr<Policy> Policy::load(const Shape& shape, const SafetensorsReader
                                      const std::string& dtype) {
   std::unique_ptr<Policy> policy(new Policy(shape, allocate_weights(shape, parse_device(device), parse_dtype(dtype))));
   for (const NamedSlice& slice : policy->weights_.slices(shape)) {
-    slice_of(slice.parameter->value, slice).copy_(reader.get(slice.name, slice.shape));
+    slice.of(slice.parameter->value).copy_(reader.get(slice.name, slice.shape));
   }
   return policy;
 }
 
+void Policy::add_adapters(const LoraOptions& options) {
+  attach_adapters(weights_, shape_, options);
+  at::Generator generator = at::detail::createCPUGenerator(options.seed);
+  for (const NamedSlice& slice : weights_.adapter_slices()) {
+    at::Tensor master = slice.of(slice.parameter->master);
+    if (ends_with(slice.name, "lora_B.weight")) {
+      master.zero_();
+    } else {
+      const double bound = 1.0 / std::sqrt(static_cast<double>(slice.shape[1]));
+      master.copy_(at::empty(slice.shape, at::kFloat).uniform_(-bound, bound, generator));
+    }
+  }
+  weights_.refresh_values();
+}
+
+void Policy::add_adapters(const LoraOptions& options, const SafetensorsReader& reader) {
+  attach_adapters(weights_, shape_, options);
+  for (const NamedSlice& slice : weights_.adapter_slices()) {
+    slice.of(slice.parameter->master).copy_(reader.get(slice.name, slice.shape));
+  }
+  weights_.refresh_values();
+}
+
 NamedSlice Policy::find(const std::string& name) {
-  for (const NamedSlice& slice : weights_.slices(shape_)) {
-    if (slice.name == name) return slice;
+  for (const std::vector<NamedSlice>& slices : {weights_.slices(shape_), weights_.adapter_slices()}) {
+    for (const NamedSlice& slice : slices) {
+      if (slice.name == name) return slice;
+    }
   }
   throw Error("INVALID_ARGUMENT", "there is no parameter \"" + name + "\": parameterShapes() lists the names");
 }
@@ -86,15 +108,20 @@ NamedSlice Policy::find(const std::string& name) {
 at::Tensor Policy::parameter(const std::string& name) {
   const NamedSlice slice = find(name);
   const at::Tensor& source = slice.parameter->master.defined() ? slice.parameter->master : slice.parameter->value;
-  return slice_of(source, slice).to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
+  return slice.of(source).to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
 }
 
 at::Tensor Policy::gradient(const std::string& name) {
   const NamedSlice slice = find(name);
   if (!slice.parameter->gradient.defined()) {
+    const std::vector<Parameter*> trained = weights_.trained();
+    if (std::find(trained.begin(), trained.end(), slice.parameter) == trained.end()) {
+      throw Error("INVALID_ARGUMENT",
+                  name + " is frozen and has no gradient: with lora only the adapter is trained, lora_A and lora_B");
+    }
     throw Error("INVALID_ARGUMENT", "there is no gradient yet: call computeGradients or trainStep first");
   }
-  return slice_of(slice.parameter->gradient, slice)
+  return slice.of(slice.parameter->gradient)
       .to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true)
       .contiguous();
 }
@@ -120,7 +147,15 @@ void Policy::save_parameters(const std::string& path, const std::vector<std::str
   std::vector<std::pair<std::string, at::Tensor>> tensors;
   for (const std::string& name : names) {
     const NamedSlice slice = find(name);
-    tensors.emplace_back(name, slice_of(slice.parameter->value, slice));
+    tensors.emplace_back(name, weights_.merged(slice));
+  }
+  write_safetensors(path, tensors);
+}
+
+void Policy::save_adapter(const std::string& path) {
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  for (const NamedSlice& slice : weights_.adapter_slices()) {
+    tensors.emplace_back(slice.name, slice.of(slice.parameter->master));
   }
   write_safetensors(path, tensors);
 }
@@ -130,13 +165,13 @@ void Policy::save_optimizer(const std::string& path) {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
   const std::vector<at::Tensor>& first = optimizer_.first_moments(weights_);
   const std::vector<at::Tensor>& second = optimizer_.second_moments(weights_);
-  const std::vector<Parameter*> parameters = weights_.parameters();
-  for (const NamedSlice& slice : weights_.slices(shape_)) {
+  const std::vector<Parameter*> parameters = weights_.trained();
+  for (const NamedSlice& slice : weights_.trained_slices(shape_)) {
     size_t i = 0;
     while (parameters[i] != slice.parameter) i++;
-    tensors.emplace_back("master." + slice.name, slice_of(slice.parameter->master, slice));
-    tensors.emplace_back("exp_avg." + slice.name, slice_of(first[i], slice));
-    tensors.emplace_back("exp_avg_sq." + slice.name, slice_of(second[i], slice));
+    tensors.emplace_back("master." + slice.name, slice.of(slice.parameter->master));
+    tensors.emplace_back("exp_avg." + slice.name, slice.of(first[i]));
+    tensors.emplace_back("exp_avg_sq." + slice.name, slice.of(second[i]));
   }
   tensors.emplace_back("step", at::full({1}, static_cast<double>(optimizer_.step_count()), at::kDouble));
   write_safetensors(path, tensors);
@@ -146,7 +181,7 @@ void Policy::load_optimizer(const SafetensorsReader& reader) {
   weights_.prepare_training();
   std::vector<at::Tensor>& first = optimizer_.first_moments(weights_);
   std::vector<at::Tensor>& second = optimizer_.second_moments(weights_);
-  const std::vector<Parameter*> parameters = weights_.parameters();
+  const std::vector<Parameter*> parameters = weights_.trained();
   // All is looked up and checked before anything is written: a file that does not fit changes nothing.
   const double step = reader.get("step", {1}).item<double>();
   if (!(step >= 0 && step <= 1e15 && step == std::floor(step))) {
@@ -154,12 +189,12 @@ void Policy::load_optimizer(const SafetensorsReader& reader) {
                 "the optimizer's step is " + std::to_string(step) + ": it must be a whole number of at least 0");
   }
   std::vector<std::pair<at::Tensor, at::Tensor>> copies;
-  for (const NamedSlice& slice : weights_.slices(shape_)) {
+  for (const NamedSlice& slice : weights_.trained_slices(shape_)) {
     size_t i = 0;
     while (parameters[i] != slice.parameter) i++;
-    copies.emplace_back(slice_of(slice.parameter->master, slice), reader.get("master." + slice.name, slice.shape));
-    copies.emplace_back(slice_of(first[i], slice), reader.get("exp_avg." + slice.name, slice.shape));
-    copies.emplace_back(slice_of(second[i], slice), reader.get("exp_avg_sq." + slice.name, slice.shape));
+    copies.emplace_back(slice.of(slice.parameter->master), reader.get("master." + slice.name, slice.shape));
+    copies.emplace_back(slice.of(first[i]), reader.get("exp_avg." + slice.name, slice.shape));
+    copies.emplace_back(slice.of(second[i]), reader.get("exp_avg_sq." + slice.name, slice.shape));
   }
   for (auto& [target, source] : copies) target.copy_(source);
   optimizer_.set_step_count(static_cast<int64_t>(step));

@@ -22,16 +22,21 @@ class Policy {
                                         uint64_t seed);
   static std::unique_ptr<Policy> load(const Shape& shape, const SafetensorsReader& reader, const std::string& device,
                                       const std::string& dtype);
+  // Freezes the model and puts adapters on it: A uniform in +-1 / sqrt(in) as PEFT draws it, B zero, or both as read.
+  void add_adapters(const LoraOptions& options);
+  void add_adapters(const LoraOptions& options, const SafetensorsReader& reader);
 
   const Shape& shape() const { return shape_; }
   Weights& weights() { return weights_; }
   AdamW& optimizer() { return optimizer_; }
 
-  at::Tensor parameter(const std::string& name);             // float32 CPU copy of the master
+  at::Tensor parameter(const std::string& name);             // float32 CPU copy of the master, or of what is frozen
   at::Tensor gradient(const std::string& name);              // float32 CPU copy
   at::Tensor logits(const std::vector<int32_t>& token_ids);  // [V] float32 CPU, last position
 
+  // In the compute type, adapters merged into what they adapt.
   void save_parameters(const std::string& path, const std::vector<std::string>& names);
+  void save_adapter(const std::string& path);  // PEFT's names, float32
   void save_optimizer(const std::string& path);
   void load_optimizer(const SafetensorsReader& reader);
 

@@ -1,7 +1,10 @@
 #include "policy/weights.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
+
+#include <algorithm>
 
 namespace magic {
 
@@ -27,20 +30,20 @@ Weights allocate_weights(const Shape& shape, at::Device device, at::ScalarType d
   for (int64_t i = 0; i < shape.layer_count; i++) {
     LayerWeights& layer = weights.layers.emplace_back();
     layer.input_norm = allocate({hidden}, weights);
-    layer.qkv = allocate({qkv_rows, hidden}, weights);
-    if (shape.qkv_bias) layer.qkv_bias = allocate({qkv_rows}, weights);
+    layer.qkv.weight = allocate({qkv_rows, hidden}, weights);
+    if (shape.qkv_bias) layer.qkv.bias = allocate({qkv_rows}, weights);
     if (shape.qk_norm) {
       layer.q_norm = allocate({shape.head_dim}, weights);
       layer.k_norm = allocate({shape.head_dim}, weights);
     }
-    layer.output = allocate({hidden, q_rows}, weights);
-    if (shape.output_bias) layer.output_bias = allocate({hidden}, weights);
+    layer.output.weight = allocate({hidden, q_rows}, weights);
+    if (shape.output_bias) layer.output.bias = allocate({hidden}, weights);
     layer.mlp_norm = allocate({hidden}, weights);
-    layer.gate_up = allocate({2 * shape.intermediate_size, hidden}, weights);
-    layer.down = allocate({hidden, shape.intermediate_size}, weights);
+    layer.gate_up.weight = allocate({2 * shape.intermediate_size, hidden}, weights);
+    layer.down.weight = allocate({hidden, shape.intermediate_size}, weights);
     if (shape.mlp_bias) {
-      layer.gate_up_bias = allocate({2 * shape.intermediate_size}, weights);
-      layer.down_bias = allocate({hidden}, weights);
+      layer.gate_up.bias = allocate({2 * shape.intermediate_size}, weights);
+      layer.down.bias = allocate({hidden}, weights);
     }
   }
   weights.final_norm = allocate({hidden}, weights);
@@ -51,9 +54,9 @@ Weights allocate_weights(const Shape& shape, at::Device device, at::ScalarType d
 std::vector<Parameter*> Weights::parameters() {
   std::vector<Parameter*> all{&embedding};
   for (LayerWeights& layer : layers) {
-    for (Parameter* parameter :
-         {&layer.input_norm, &layer.qkv, &layer.qkv_bias, &layer.q_norm, &layer.k_norm, &layer.output,
-          &layer.output_bias, &layer.mlp_norm, &layer.gate_up, &layer.gate_up_bias, &layer.down, &layer.down_bias}) {
+    for (Parameter* parameter : {&layer.input_norm, &layer.qkv.weight, &layer.qkv.bias, &layer.q_norm, &layer.k_norm,
+                                 &layer.output.weight, &layer.output.bias, &layer.mlp_norm, &layer.gate_up.weight,
+                                 &layer.gate_up.bias, &layer.down.weight, &layer.down.bias}) {
       if (parameter->defined()) all.push_back(parameter);
     }
   }
@@ -74,22 +77,22 @@ std::vector<NamedSlice> Weights::slices(const Shape& shape) {
     LayerWeights& layer = layers[i];
     const std::string prefix = "model.layers." + std::to_string(i) + ".";
     const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
-    add(attention + "q_proj.weight", layer.qkv, 0, {q_rows, hidden});
-    add(attention + "q_proj.bias", layer.qkv_bias, 0, {q_rows});
-    add(attention + "k_proj.weight", layer.qkv, q_rows, {kv_rows, hidden});
-    add(attention + "k_proj.bias", layer.qkv_bias, q_rows, {kv_rows});
-    add(attention + "v_proj.weight", layer.qkv, q_rows + kv_rows, {kv_rows, hidden});
-    add(attention + "v_proj.bias", layer.qkv_bias, q_rows + kv_rows, {kv_rows});
+    add(attention + "q_proj.weight", layer.qkv.weight, 0, {q_rows, hidden});
+    add(attention + "q_proj.bias", layer.qkv.bias, 0, {q_rows});
+    add(attention + "k_proj.weight", layer.qkv.weight, q_rows, {kv_rows, hidden});
+    add(attention + "k_proj.bias", layer.qkv.bias, q_rows, {kv_rows});
+    add(attention + "v_proj.weight", layer.qkv.weight, q_rows + kv_rows, {kv_rows, hidden});
+    add(attention + "v_proj.bias", layer.qkv.bias, q_rows + kv_rows, {kv_rows});
     add(attention + "q_norm.weight", layer.q_norm, 0, {dim});
     add(attention + "k_norm.weight", layer.k_norm, 0, {dim});
-    add(attention + "o_proj.weight", layer.output, 0, {hidden, q_rows});
-    add(attention + "o_proj.bias", layer.output_bias, 0, {hidden});
-    add(mlp + "gate_proj.weight", layer.gate_up, 0, {intermediate, hidden});
-    add(mlp + "gate_proj.bias", layer.gate_up_bias, 0, {intermediate});
-    add(mlp + "up_proj.weight", layer.gate_up, intermediate, {intermediate, hidden});
-    add(mlp + "up_proj.bias", layer.gate_up_bias, intermediate, {intermediate});
-    add(mlp + "down_proj.weight", layer.down, 0, {hidden, intermediate});
-    add(mlp + "down_proj.bias", layer.down_bias, 0, {hidden});
+    add(attention + "o_proj.weight", layer.output.weight, 0, {hidden, q_rows});
+    add(attention + "o_proj.bias", layer.output.bias, 0, {hidden});
+    add(mlp + "gate_proj.weight", layer.gate_up.weight, 0, {intermediate, hidden});
+    add(mlp + "gate_proj.bias", layer.gate_up.bias, 0, {intermediate});
+    add(mlp + "up_proj.weight", layer.gate_up.weight, intermediate, {intermediate, hidden});
+    add(mlp + "up_proj.bias", layer.gate_up.bias, intermediate, {intermediate});
+    add(mlp + "down_proj.weight", layer.down.weight, 0, {hidden, intermediate});
+    add(mlp + "down_proj.bias", layer.down.bias, 0, {hidden});
     add(prefix + "input_layernorm.weight", layer.input_norm, 0, {hidden});
     add(prefix + "post_attention_layernorm.weight", layer.mlp_norm, 0, {hidden});
   }
@@ -98,8 +101,59 @@ std::vector<NamedSlice> Weights::slices(const Shape& shape) {
   return all;
 }
 
+std::vector<Adapter*> Weights::adapters() {
+  std::vector<Adapter*> all;
+  for (LayerWeights& layer : layers) {
+    for (Linear* linear : layer.linears()) {
+      if (linear->adapter.defined()) all.push_back(&linear->adapter);
+    }
+  }
+  return all;
+}
+
+std::vector<Parameter*> Weights::trained() {
+  std::vector<Parameter*> all;
+  for (Adapter* adapter : adapters()) all.insert(all.end(), {&adapter->a, &adapter->b});
+  return all.empty() ? parameters() : all;
+}
+
+std::vector<NamedSlice> Weights::adapter_slices() {
+  std::vector<NamedSlice> all;
+  for (Adapter* adapter : adapters()) {
+    for (NamedSlice& slice : adapter->slices()) all.push_back(std::move(slice));
+  }
+  return all;
+}
+
+std::vector<NamedSlice> Weights::trained_slices(const Shape& shape) {
+  std::vector<NamedSlice> adapted = adapter_slices();
+  return adapted.empty() ? slices(shape) : adapted;
+}
+
+at::Tensor Weights::merged(const NamedSlice& slice) {
+  const at::Tensor value = slice.of(slice.parameter->value);
+  for (LayerWeights& layer : layers) {
+    for (Linear* linear : layer.linears()) {
+      if (slice.parameter != &linear->weight) continue;
+      const std::vector<AdapterTarget>& targets = linear->adapter.targets;
+      for (size_t i = 0; i < targets.size(); i++) {
+        if (targets[i].row == slice.row) return linear->adapter.delta(i).add_(value).to(dtype);
+      }
+    }
+  }
+  return value;
+}
+
+Weights Weights::base() const {
+  Weights base = *this;
+  for (LayerWeights& layer : base.layers) {
+    for (Linear* linear : layer.linears()) linear->adapter = {};
+  }
+  return base;
+}
+
 void Weights::prepare_training() {
-  for (Parameter* parameter : parameters()) {
+  for (Parameter* parameter : trained()) {
     if (!parameter->master.defined()) parameter->master = parameter->value.to(at::kFloat);
     if (!parameter->gradient.defined()) {
       parameter->gradient = at::zeros(parameter->value.sizes(), parameter->master.options());
@@ -108,12 +162,41 @@ void Weights::prepare_training() {
 }
 
 void Weights::zero_gradients() {
-  for (Parameter* parameter : parameters()) parameter->gradient.zero_();
+  for (Parameter* parameter : trained()) parameter->gradient.zero_();
 }
 
 void Weights::refresh_values() {
   if (dtype == at::kFloat) return;
-  for (Parameter* parameter : parameters()) parameter->value.copy_(parameter->master);
+  for (Parameter* parameter : trained()) parameter->value.copy_(parameter->master);
+}
+
+void attach_adapters(Weights& weights, const Shape& shape, const LoraOptions& options) {
+  const std::vector<NamedSlice> slices = weights.slices(shape);
+  for (LayerWeights& layer : weights.layers) {
+    for (Linear* linear : layer.linears()) {
+      Adapter& adapter = linear->adapter;
+      int64_t rows = 0;
+      for (const NamedSlice& slice : slices) {
+        if (slice.parameter != &linear->weight) continue;
+        const std::string module = slice.name.substr(0, slice.name.rfind('.'));
+        const std::string name = module.substr(module.rfind('.') + 1);
+        const std::vector<std::string>& names = options.target_modules;
+        if (std::find(names.begin(), names.end(), name) == names.end()) continue;
+        adapter.targets.push_back({module, slice.row, slice.shape[0]});
+        rows += slice.shape[0];
+      }
+      if (!adapter.defined()) continue;
+      adapter.rank = options.rank;
+      adapter.scale = options.alpha / static_cast<double>(options.rank);
+      const auto count = static_cast<int64_t>(adapter.targets.size());
+      adapter.a = allocate({count * options.rank, linear->weight.value.size(1)}, weights);
+      adapter.b = allocate({rows, options.rank}, weights);
+      // From the start: what is drawn or read is float32.
+      for (Parameter* parameter : {&adapter.a, &adapter.b}) {
+        if (!parameter->master.defined()) parameter->master = at::empty_like(parameter->value, at::kFloat);
+      }
+    }
+  }
 }
 
 }  // namespace magic

@@ -4,43 +4,28 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "policy/adapter.h"
+#include "policy/linear.h"
+#include "policy/parameter.h"
 #include "policy/shape.h"
 
 namespace magic {
 
-struct Parameter {
-  at::Tensor value;     // compute type, what forward and backward use
-  at::Tensor master;    // float32; the same storage as value when that is float32, else undefined until training starts
-  at::Tensor gradient;  // float32; undefined until the first backward
-
-  bool defined() const { return value.defined(); }
-};
-
 struct LayerWeights {
   Parameter input_norm;      // [H]
-  Parameter qkv;             // [(Hq + 2 Hkv) D, H]
-  Parameter qkv_bias;        // [(Hq + 2 Hkv) D], Qwen2
+  Linear qkv;                // [(Hq + 2 Hkv) D, H], biases in Qwen2
   Parameter q_norm, k_norm;  // [D], Qwen3
-  Parameter output;          // [H, Hq D]
-  Parameter output_bias;     // [H]
+  Linear output;             // [H, Hq D]
   Parameter mlp_norm;        // [H]
-  Parameter gate_up;         // [2 I, H]
-  Parameter gate_up_bias;    // [2 I]
-  Parameter down;            // [H, I]
-  Parameter down_bias;       // [H]
-};
+  Linear gate_up;            // [2 I, H]
+  Linear down;               // [H, I]
 
-// A Hugging Face tensor: rows [row, row + shape[0]) of a parameter.
-struct NamedSlice {
-  std::string name;
-  Parameter* parameter;
-  int64_t row;
-  std::vector<int64_t> shape;
+  std::array<Linear*, 4> linears() { return {&qkv, &output, &gate_up, &down}; }
 };
 
 struct Weights {
@@ -52,11 +37,21 @@ struct Weights {
   Parameter lm_head;     // [V, H]; undefined when tied
 
   Parameter& head() { return lm_head.defined() ? lm_head : embedding; }
-  // Every parameter once, in the order of the layers.
+  // Every parameter of the model once, in the order of the layers.
   std::vector<Parameter*> parameters();
-  // Every Hugging Face tensor, in the same order.
+  std::vector<Adapter*> adapters();
+  // What gradients, the optimizer and its states are of: the adapters where there are any, else every parameter.
+  std::vector<Parameter*> trained();
+  // Every Hugging Face tensor of the model, in the same order.
   std::vector<NamedSlice> slices(const Shape& shape);
-  // Masters and zeroed gradients, allocated at first need.
+  // PEFT's names of the adapters' tensors.
+  std::vector<NamedSlice> adapter_slices();
+  std::vector<NamedSlice> trained_slices(const Shape& shape);
+  // A tensor of the model in the compute type, what its adapter adds included.
+  at::Tensor merged(const NamedSlice& slice);
+  // The same tensors without the adapters.
+  Weights base() const;
+  // Masters and zeroed gradients of what is trained, allocated at first need.
   void prepare_training();
   void zero_gradients();
   // Compute-type copies from the masters, after an optimizer step.
@@ -65,5 +60,8 @@ struct Weights {
 
 // Uninitialised weights of this shape.
 Weights allocate_weights(const Shape& shape, at::Device device, at::ScalarType dtype);
+
+// Puts uninitialised adapters on the target modules of every layer.
+void attach_adapters(Weights& weights, const Shape& shape, const LoraOptions& options);
 
 }  // namespace magic

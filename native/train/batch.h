@@ -38,6 +38,7 @@ struct TrainingBatch : Batch {
 struct ScoreOptions {
   double temperature = 1.0;
   int64_t max_tokens_per_micro_batch = 8192;
+  bool adapter = true;  // false: the frozen model alone
 };
 
 // How token terms become one loss; it holds for the policy, entropy and KL terms alike. N sequences, o_i the response

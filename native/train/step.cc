@@ -24,26 +24,29 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 // One packing on the device, ready for the decoder.
 struct MicroBatch {
-  MicroBatch(Policy& policy, const Packing& packing)
-      : packing(packing),
-        tokens(token_tensor(packing.token_ids, policy.weights().device)),
-        rows(token_tensor(packing.rows, policy.weights().device)),
-        rope(make_rope(policy.shape(), packing.positions, policy.weights().device)) {}
+  MicroBatch(const Shape& shape, Weights& weights, const Packing& packing)
+      : shape(shape),
+        weights(weights),
+        packing(packing),
+        tokens(token_tensor(packing.token_ids, weights.device)),
+        rows(token_tensor(packing.rows, weights.device)),
+        rope(make_rope(shape, packing.positions, weights.device)) {}
 
   // Hidden states of the rows that predict a response token, [response tokens, H].
-  at::Tensor forward(Policy& policy, Activations* saved) const {
-    const at::Tensor hidden = decoder_forward(policy.shape(), policy.weights(), tokens, rope,
-                                              packed_attention(policy.shape(), packing), saved);
+  at::Tensor forward(Activations* saved) const {
+    const at::Tensor hidden = decoder_forward(shape, weights, tokens, rope, packed_attention(shape, packing), saved);
     return hidden.index_select(0, rows);
   }
 
-  void backward(Policy& policy, Activations& saved, const at::Tensor& d_rows) const {
+  void backward(Activations& saved, const at::Tensor& d_rows) const {
     // A shared prompt's last row predicts the first token of each response: its gradients add up, in float32.
     const at::Tensor d_hidden = at::zeros({packing.token_count(), d_rows.size(1)}, d_rows.options().dtype(at::kFloat))
                                     .index_add_(0, rows, d_rows.to(at::kFloat));
-    decoder_backward(policy.shape(), policy.weights(), packing, tokens, rope, saved, d_hidden.to(d_rows.scalar_type()));
+    decoder_backward(shape, weights, packing, tokens, rope, saved, d_hidden.to(d_rows.scalar_type()));
   }
 
+  const Shape& shape;
+  Weights& weights;
   const Packing& packing;
   at::Tensor tokens, rows;
   Rope rope;
@@ -74,11 +77,13 @@ Scores score(Policy& policy, const Batch& batch, const ScoreOptions& options, co
   batch.validate(policy.shape().vocab_size);
   const int64_t responses = batch.response_token_count();
   Scores scores{std::vector<float>(responses), std::vector<float>(responses)};
-  for (const Packing& packing : pack(batch, options.max_tokens_per_micro_batch, true, policy.weights().device)) {
+  // A copy shares the tensors.
+  Weights weights = options.adapter ? policy.weights() : policy.weights().base();
+  for (const Packing& packing : pack(batch, options.max_tokens_per_micro_batch, true, weights.device)) {
     cancel.check();
-    const at::Tensor hidden = MicroBatch(policy, packing).forward(policy, nullptr);
+    const at::Tensor hidden = MicroBatch(policy.shape(), weights, packing).forward(nullptr);
     std::vector<float> logprobs(packing.rows.size()), entropy(packing.rows.size());
-    head_score(hidden, policy.weights().head().value, packing.targets.data(), options.temperature, logprobs.data(),
+    head_score(hidden, weights.head().value, packing.targets.data(), options.temperature, logprobs.data(),
                entropy.data());
     for (size_t i = 0; i < packing.rows.size(); i++) {
       scores.logprobs[packing.response_indices[i]] = logprobs[i];
@@ -107,10 +112,10 @@ StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const Lo
     cancel.check();
     packing.keep(batch.loss_mask);
     if (packing.rows.empty()) continue;
-    const MicroBatch micro_batch(policy, packing);
+    const MicroBatch micro_batch(policy.shape(), weights, packing);
     Activations saved;
     saved.checkpointing = options.activation_checkpointing;
-    const at::Tensor hidden = micro_batch.forward(policy, &saved);
+    const at::Tensor hidden = micro_batch.forward(&saved);
 
     const std::vector<float> share = gather(weights_of_tokens, packing), advantage = gather(advantages, packing),
                              old_logprobs = gather(batch.old_logprobs, packing),
@@ -135,7 +140,7 @@ StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const Lo
       stats.logprob_difference_max = std::max(stats.logprob_difference_max, apart);
     }
     cancel.check();
-    micro_batch.backward(policy, saved, d_hidden);
+    micro_batch.backward(saved, d_hidden);
     stats.computed_tokens += packing.token_count();
     stats.micro_batches += 1;
   }

@@ -24,7 +24,10 @@ export interface TrainerState {
   seconds: number
 }
 
-/** A complete checkpoint: a Hugging Face folder with optimizer.safetensors and trainer.json beside the weights. */
+/**
+ * A complete checkpoint: a Hugging Face folder with optimizer.safetensors and trainer.json beside the weights. With LoRA
+ * the weights are merged, and adapter/ has the adapter alone.
+ */
 export interface RunCheckpoint {
   path: string
   state: TrainerState
@@ -48,7 +51,7 @@ export function optimizerPath(checkpoint: string): string {
  */
 export async function prepareCheckpoint(
   folder: string,
-  policy: Pick<Policy, 'save' | 'saveOptimizer'>,
+  policy: Pick<Policy, 'save' | 'saveAdapter' | 'saveOptimizer' | 'lora'>,
   state: TrainerState,
 ): Promise<{ commit(): Promise<void> }> {
   const name = stepName(state.step)
@@ -57,6 +60,7 @@ export async function prepareCheckpoint(
   await mkdir(partial, { recursive: true })
   try {
     await policy.save(partial)
+    if (policy.lora) await policy.saveAdapter(join(partial, 'adapter'))
     await policy.saveOptimizer(optimizerPath(partial))
     await writeAtomic(join(partial, 'trainer.json'), `${JSON.stringify(state, null, 2)}\n`)
     await syncFiles(partial)
@@ -117,7 +121,7 @@ async function entries(folder: string): Promise<string[]> {
 
 /** The rename is durable before the content is, unless each file was flushed first. */
 async function syncFiles(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
+  for (const name of await readdir(folder, { recursive: true })) {
     const file = await open(join(folder, name), 'r')
     await file.sync()
     await file.close()

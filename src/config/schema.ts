@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { pathList, promptShape, trainDataSchema } from './data-schema.ts'
 import { evaluationSchema } from './evaluation-schema.ts'
+import { loraSchema } from './lora-schema.ts'
 import { computeShape, optimizerShape } from './optimizer-shape.ts'
 import { checkRecipe, recipeShape } from './recipe-schema.ts'
 
@@ -26,6 +27,7 @@ export const trainSchema = z
     output,
     device,
     dtype,
+    lora: loraSchema,
     data: trainDataSchema,
     verifier: z
       .string()

@@ -1,11 +1,13 @@
 /**
- * Every symbol of the native addon, in one file. Nothing outside `src/native`, `src/policy` and `bench`
+ * Every symbol of the native addon, in one file (the records of `head` are in head-contract.ts). Nothing outside `src/native`, `src/policy` and `bench`
  * touches these: the rest of the package uses the classes built on them.
  *
  * Shapes: a batch of S sequences is one token axis of N tokens, packed, never padded. Sequence `s` is
  * `tokenIds[offsets[s] .. offsets[s + 1])`; its first `promptLengths[s]` tokens are the prompt, the rest is the
  * response. R is the number of response tokens of all sequences, one sequence after another.
  */
+
+import type { NativeHeadInput, NativeHeadOutput } from './head-contract.ts'
 
 declare const policyBrand: unique symbol
 declare const cancelBrand: unique symbol
@@ -57,6 +59,21 @@ export interface TensorSource {
 export interface NativePolicyOptions {
   device: Device
   dtype: DType
+  lora?: NativeLora
+}
+
+/** A linear layer by its name in Hugging Face models. */
+export type TargetModule = 'q_proj' | 'k_proj' | 'v_proj' | 'o_proj' | 'gate_proj' | 'up_proj' | 'down_proj'
+
+/** A low-rank adapter on these modules of every layer; all else is frozen. */
+export interface NativeLora {
+  rank: number
+  alpha: number
+  targetModules: TargetModule[]
+  /** of the random A; B is zero */
+  seed: bigint
+  /** A and B by PEFT's names, in place of random ones */
+  tensors?: TensorSource[]
 }
 
 export interface NativeBatch {
@@ -84,6 +101,8 @@ export interface NativeTrainingBatch extends NativeBatch {
 export interface NativeScoreOptions {
   temperature: number
   maxTokensPerMicroBatch: number
+  /** false: the frozen model without its adapter */
+  adapter: boolean
 }
 
 export interface NativeScores {
@@ -196,33 +215,6 @@ export interface NativeCompletion {
   finishReason: 'stop' | 'length'
 }
 
-/** The loss path alone, on given hidden states: for tests and benchmarks. */
-export interface NativeHeadInput {
-  /** [N, H] row-major */
-  hidden: Float32Array
-  /** [V, H] row-major */
-  weight: Float32Array
-  hiddenSize: number
-  /** [N], as the three that follow */
-  targets: Int32Array
-  advantages: Float32Array
-  oldLogprobs?: Float32Array
-  referenceLogprobs?: Float32Array
-}
-
-export interface NativeHeadOutput {
-  loss: number
-  /** [N] */
-  logprobs: Float32Array
-  /** [N] */
-  entropy: Float32Array
-  /** [N, H] d loss / d hidden */
-  hiddenGradient: Float32Array
-  /** [V, H] d loss / d weight */
-  weightGradient: Float32Array
-  seconds: number
-}
-
 export interface NativeVersions {
   /** of the libtorch that is loaded, as 2.13.0 */
   libtorch: string
@@ -245,7 +237,7 @@ export interface NativeAddon {
   /** Frees the weights once the work already queued is done. Idempotent. */
   disposePolicy(policy: PolicyHandle): void
 
-  /** Hugging Face names and shapes, in the order of the layers. */
+  /** Hugging Face names and shapes, in the order of the layers; then those of the adapter, as PEFT names them. */
   parameterShapes(policy: PolicyHandle): { name: string; shape: number[] }[]
   parameter(policy: PolicyHandle, name: string): Promise<Float32Array>
   /** Of the last computeGradients, or of the last trainStep as clipped. */
@@ -253,12 +245,16 @@ export interface NativeAddon {
   /** [V] logits at the last position of one sequence, temperature 1. */
   logits(policy: PolicyHandle, tokenIds: Int32Array): Promise<Float32Array>
 
-  /** Writes one safetensors file with these parameters in the compute type, atomically. */
+  /** Writes one safetensors file with these parameters in the compute type, the adapter merged into them, atomically. */
   saveParameters(policy: PolicyHandle, path: string, names: string[]): Promise<void>
+  /** Writes the adapter in float32 under PEFT's names as one safetensors file, atomically. */
+  saveAdapter(policy: PolicyHandle, path: string): Promise<void>
   /** Writes masters, moments and the step count as one safetensors file, atomically. */
   saveOptimizer(policy: PolicyHandle, path: string): Promise<void>
   /** `tensors` as saveOptimizer named them: `master.*`, `exp_avg.*`, `exp_avg_sq.*`, `step`. */
   loadOptimizer(policy: PolicyHandle, tensors: TensorSource[]): Promise<void>
+  /** Moments and step count as of a new policy. */
+  resetOptimizer(policy: PolicyHandle): Promise<void>
 
   score(
     policy: PolicyHandle,

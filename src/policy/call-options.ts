@@ -1,5 +1,6 @@
 import type { Aggregation, Device, DType } from '../native/contract.ts'
-import { flag, integer, number, type Option, oneOf, optional, signal } from './options.ts'
+import { type LoraOptions, lora } from './lora.ts'
+import { absentOr, flag, integer, number, type Option, oneOf, optional, seed, signal } from './options.ts'
 
 /** Where and in which type a policy computes. */
 export interface PolicyOptions {
@@ -7,6 +8,13 @@ export interface PolicyOptions {
   device?: Device | undefined
   /** Type of weights and activations, default `float32`. Masters, gradients and optimizer states are float32 always. */
   dtype?: DType | undefined
+  /** Freezes the model and trains a low-rank adapter in its place. */
+  lora?: LoraOptions | undefined
+}
+
+export interface LoadOptions extends PolicyOptions {
+  /** A PEFT adapter folder to go on from, as `saveAdapter` writes it, in place of a new `lora`. */
+  adapter?: string | undefined
 }
 
 export interface CreateOptions extends PolicyOptions {
@@ -23,7 +31,10 @@ interface CallOptions {
   signal?: AbortSignal | undefined
 }
 
-export interface ScoreOptions extends CallOptions {}
+export interface ScoreOptions extends CallOptions {
+  /** false: the frozen model without its adapter, the reference of a k3 term. Default true. */
+  adapter?: boolean | undefined
+}
 
 /** The loss of Skywork-OR1, eq 3.1. */
 export interface LossOptions extends CallOptions {
@@ -107,14 +118,6 @@ const dtype = {
   expected: '"float32" or "bfloat16"',
 } satisfies Option<DType>
 
-const seedExpected = 'a whole number of at least 0'
-function isSeed(value: unknown): value is number | bigint {
-  return (
-    (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) ||
-    (typeof value === 'bigint' && value >= 0n)
-  )
-}
-
 function isTokenIds(value: unknown): value is ArrayLike<number> {
   if (!Array.isArray(value) && !(value instanceof Int32Array)) return false
   return Array.from(value as ArrayLike<unknown>).every(
@@ -126,20 +129,25 @@ function isFunction(value: unknown): value is (progress: { tokens: number; finis
   return typeof value === 'function'
 }
 
-export const policyRules = { device, dtype }
+const path = optional((value): value is string => typeof value === 'string' && value !== '', 'a folder')
+
+export const policyRules = { device, dtype, lora }
+export const loadRules = { ...policyRules, adapter: path }
 export const createRules = {
   ...policyRules,
-  seed: { ...optional(isSeed, seedExpected), fallback: 0 as number | bigint },
+  seed,
 }
 
-export const scoreRules = {
+const callRules = {
   temperature: number(1, { above: 0 }),
   maxTokensPerMicroBatch: integer(8192, 1),
   signal,
 }
 
+export const scoreRules = { ...callRules, adapter: flag(true) }
+
 export const lossRules = {
-  ...scoreRules,
+  ...callRules,
   clipLow: number(0.2, { least: 0, most: 1 }),
   clipHigh: number(0.2, { least: 0 }),
   dualClip: {
@@ -179,7 +187,7 @@ export const generateRules = {
   temperature: number(1, { least: 0 }),
   topP: number(1, { above: 0, most: 1 }),
   topK: integer(0, 0),
-  seed: optional(isSeed, seedExpected),
+  seed: absentOr(seed),
   stopTokenIds: { ...optional(isTokenIds, 'an array of token ids'), fallback: [] as ArrayLike<number> },
   maxBatchSize: integer(256, 1),
   signal,

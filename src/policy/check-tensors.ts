@@ -2,20 +2,26 @@ import type { ModelShape, TensorSource } from '../native/contract.ts'
 import { NativeError } from '../native/errors.ts'
 
 /**
- * Compares a folder's tensors with what its config.json asks for, before any weight is allocated: a config of 10,000
- * layers costs nothing where the file has two.
+ * Compares a folder's tensors with what its config asks for, before any weight is allocated: a config of 10,000 layers
+ * costs nothing where the file has two.
  *
+ * @param config the file that asks for them
  * @throws NativeError FILE naming the tensor, and both shapes and the file where it is there
  */
-export function checkTensors(dir: string, shape: ModelShape, tensors: readonly TensorSource[]): void {
+export function checkTensors(
+  dir: string,
+  expected: Iterable<[name: string, shape: number[]]>,
+  tensors: readonly TensorSource[],
+  config = 'config.json',
+): void {
   const found = new Map(tensors.map((tensor) => [tensor.name, tensor]))
-  for (const [name, expected] of expectedTensors(shape)) {
+  for (const [name, shape] of expected) {
     const tensor = found.get(name)
-    if (!tensor) throw new NativeError('FILE', `tensor ${name} is missing from ${dir}; config.json asks for it`)
-    if (tensor.shape.length !== expected.length || tensor.shape.some((extent, axis) => extent !== expected[axis]))
+    if (!tensor) throw new NativeError('FILE', `tensor ${name} is missing from ${dir}; ${config} asks for it`)
+    if (tensor.shape.length !== shape.length || tensor.shape.some((extent, axis) => extent !== shape[axis]))
       throw new NativeError(
         'FILE',
-        `tensor ${name} in ${tensor.path} has shape ${text(tensor.shape)}; config.json asks for ${text(expected)}`,
+        `tensor ${name} in ${tensor.path} has shape ${text(tensor.shape)}; ${config} asks for ${text(shape)}`,
       )
   }
 }

@@ -103,4 +103,18 @@ export function optional<T>(test: (value: unknown) => value is T, expected: stri
   return { fallback: undefined, test: (value) => value === undefined || test(value), expected }
 }
 
+/** The same option, absent where it is not given. */
+export function absentOr<T>({ test, expected }: Option<T>): Option<T | undefined> {
+  return { fallback: undefined, test: (value) => value === undefined || test(value), expected }
+}
+
 export const signal = optional((value): value is AbortSignal => value instanceof AbortSignal, 'an AbortSignal')
+
+/** A 64-bit seed; bits above are dropped. */
+export const seed = {
+  fallback: 0 as number | bigint,
+  test: (value) =>
+    (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) ||
+    (typeof value === 'bigint' && value >= 0n),
+  expected: 'a whole number of at least 0',
+} satisfies Option<number | bigint>

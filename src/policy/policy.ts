@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readFolderTensors, readTensors, reasonOf } from '../checkpoint/safetensors.ts'
+import { readFolderTensors, readTensors } from '../checkpoint/safetensors.ts'
 import type {
   CancelHandle,
   Device,
@@ -17,26 +16,28 @@ import type {
 } from '../native/contract.ts'
 import { callError, NativeError } from '../native/errors.ts'
 import { loadAddon } from '../native/load.ts'
-import { sampleSeed } from '../rollout/sample-seed.ts'
+import { readAdapter, writeAdapter } from './adapter-folder.ts'
 import {
   type CreateOptions,
   createRules,
   type GenerateOptions,
   generateRules,
+  type LoadOptions,
   type LossOptions,
+  loadRules,
   lossRules,
-  type PolicyOptions,
-  policyRules,
-  promptKeys,
   type ScoreOptions,
   scoreRules,
   type TrainStepOptions,
   trainingBatchKeys,
   trainStepRules,
 } from './call-options.ts'
-import { checkTensors } from './check-tensors.ts'
+import { checkTensors, expectedTensors } from './check-tensors.ts'
+import { adapterPrefix, type Lora, loraOf, newLora } from './lora.ts'
 import { type ModelConfig, modelShape, namedConfig } from './model-config.ts'
-import { integer, invalid, refuseUnknownKeys, resolveOptions } from './options.ts'
+import { invalid, refuseUnknownKeys, resolveOptions } from './options.ts'
+import { type GeneratePrompt, nativePrompt } from './prompts.ts'
+import { readJson } from './read-json.ts'
 import { savePolicy } from './save-policy.ts'
 
 /** S sequences on one axis of N tokens, packed, never padded; R response tokens in all. */
@@ -49,14 +50,7 @@ export type Scores = NativeScores
 export type StepStats = NativeStepStats
 export type Completion = NativeCompletion
 
-/** One prompt and how many completions of it are asked for. */
-export interface GeneratePrompt {
-  promptTokenIds: Int32Array
-  /** default 1 */
-  n?: number | undefined
-  /** [n] in place of those that `seed` would make */
-  seeds?: BigUint64Array | undefined
-}
+export type { GeneratePrompt }
 
 export interface Generated {
   completions: Completion[]
@@ -79,6 +73,8 @@ export class Policy implements Disposable {
   readonly shape: ModelShape
   readonly device: Device
   readonly dtype: DType
+  /** The adapter that is trained in place of the model; undefined: the whole model is trained. */
+  readonly lora: Lora | undefined
   readonly #addon: NativeAddon
   readonly #handle: PolicyHandle
   /** The folder it was loaded from. */
@@ -88,7 +84,7 @@ export class Policy implements Disposable {
   private constructor(
     addon: NativeAddon,
     handle: PolicyHandle,
-    model: { config: ModelConfig; shape: ModelShape; device: Device; dtype: DType; source?: string },
+    model: Pick<Policy, 'config' | 'shape' | 'device' | 'dtype' | 'lora'> & { source?: string },
   ) {
     this.#addon = addon
     this.#handle = handle
@@ -96,23 +92,28 @@ export class Policy implements Disposable {
     this.shape = model.shape
     this.device = model.device
     this.dtype = model.dtype
+    this.lora = model.lora && loraOf(model.lora)
     this.#source = model.source
   }
 
   /**
-   * Reads a Hugging Face folder: config.json and model.safetensors, or its shards. Qwen2, Qwen3 and Llama.
+   * Reads a Hugging Face folder: config.json and model.safetensors, or its shards. Qwen2, Qwen3 and Llama. With `lora`
+   * it gets a new adapter, with `adapter` one of PEFT's folders.
    *
    * @throws NativeError FILE, UNSUPPORTED or INVALID_ARGUMENT, naming the file, the field or tensor and its value
    */
-  static async load(dir: string, options: PolicyOptions = {}): Promise<Policy> {
-    const resolved = resolveOptions('Policy.load options', options, policyRules)
-    const config = await readConfig(join(dir, 'config.json'))
+  static async load(dir: string, options: LoadOptions = {}): Promise<Policy> {
+    const { lora: given, adapter, ...compute } = resolveOptions('Policy.load options', options, loadRules)
+    if (given && adapter) invalid('Policy.load options.adapter', 'absent where lora is given', adapter)
+    const config = (await readJson(join(dir, 'config.json'), 'give a Hugging Face model folder')) as ModelConfig
     const shape = modelShape(config, join(dir, 'config.json'))
     const tensors = await readFolderTensors(dir)
-    checkTensors(dir, shape, tensors)
+    checkTensors(dir, expectedTensors(shape), tensors)
+    const lora =
+      adapter === undefined ? given && newLora('Policy.load options.lora', given) : await readAdapter(adapter, shape)
     const addon = loadAddon()
-    const handle = await addon.loadPolicy(shape, tensors, resolved).catch(rethrow)
-    return new Policy(addon, handle, { config, shape, ...resolved, source: dir })
+    const handle = await addon.loadPolicy(shape, tensors, { ...compute, ...(lora && { lora }) }).catch(rethrow)
+    return new Policy(addon, handle, { config, shape, ...compute, lora, source: dir })
   }
 
   /**
@@ -121,13 +122,14 @@ export class Policy implements Disposable {
    * @param config the fields of a Hugging Face config.json
    */
   static async create(config: ModelConfig, options: CreateOptions = {}): Promise<Policy> {
-    const { seed, ...resolved } = resolveOptions('Policy.create options', options, createRules)
+    const { seed, lora: given, ...compute } = resolveOptions('Policy.create options', options, createRules)
     const shape = modelShape(config, 'config')
+    const lora = given && newLora('Policy.create options.lora', given)
     const addon = loadAddon()
     const handle = await addon
-      .createPolicy(shape, { ...resolved, seed: BigInt.asUintN(64, BigInt(seed)) })
+      .createPolicy(shape, { ...compute, seed: BigInt.asUintN(64, BigInt(seed)), ...(lora && { lora }) })
       .catch(rethrow)
-    return new Policy(addon, handle, { config: namedConfig(structuredClone(config)), shape, ...resolved })
+    return new Policy(addon, handle, { config: namedConfig(structuredClone(config)), shape, ...compute, lora })
   }
 
   /**
@@ -137,6 +139,7 @@ export class Policy implements Disposable {
   async score(batch: Batch, options: ScoreOptions = {}): Promise<Scores> {
     const { signal, ...native } = resolveOptions('score options', options, scoreRules)
     refuseUnknownKeys('score batch', batch, trainingBatchKeys)
+    if (!native.adapter && !this.lora) invalid('score options.adapter', 'true, as this policy has no adapter', false)
     return this.#call(signal, (cancel) => this.#addon.score(this.#handle, batch, native, cancel))
   }
 
@@ -178,7 +181,10 @@ export class Policy implements Disposable {
     return this.#call(signal, (cancel) => this.#addon.trainStep(this.#handle, batch, native, cancel))
   }
 
-  /** Names as in Hugging Face checkpoints, in the order of the layers; a tied output embedding is not listed again. */
+  /**
+   * Names as in Hugging Face checkpoints, in the order of the layers; a tied output embedding is not listed again. Then
+   * the tensors of the adapter, as PEFT names them.
+   */
   parameterShapes(): { name: string; shape: number[] }[] {
     try {
       return this.#addon.parameterShapes(this.#handle)
@@ -192,7 +198,10 @@ export class Policy implements Disposable {
     return this.#call(undefined, () => this.#addon.parameter(this.#handle, name))
   }
 
-  /** A copy of one parameter's gradient of the last {@link computeGradients}, or of the last {@link trainStep} as clipped. */
+  /**
+   * A copy of one parameter's gradient of the last {@link computeGradients}, or of the last {@link trainStep} as clipped.
+   * With `lora` only the adapter has gradients.
+   */
   async gradient(name: string): Promise<Float32Array> {
     return this.#call(undefined, () => this.#addon.gradient(this.#handle, name))
   }
@@ -205,16 +214,27 @@ export class Policy implements Disposable {
   /**
    * Writes a Hugging Face folder that transformers and vLLM load: weights in the compute type, sharded above 5 GB,
    * config.json, and the tokenizer's files of the folder it was loaded from. A new folder appears complete or not at
-   * all; in an existing one each file is replaced atomically.
+   * all; in an existing one each file is replaced atomically. An adapter is merged into the weights.
    */
   async save(dir: string): Promise<void> {
     const { config, dtype } = this
-    const parameters = this.parameterShapes()
+    const parameters = this.parameterShapes().filter(({ name }) => !name.startsWith(adapterPrefix))
     const write = (path: string, names: string[]) =>
       this.#call(undefined, () => this.#addon.saveParameters(this.#handle, path, names))
     await savePolicy(dir, { config: namedConfig(config), dtype, parameters, source: this.#source }, write).catch(
       rethrow,
     )
+  }
+
+  /**
+   * Writes the adapter as a folder that PEFT and `Policy.load(dir, { adapter })` load: adapter_model.safetensors in
+   * float32 and adapter_config.json.
+   */
+  async saveAdapter(dir: string): Promise<void> {
+    if (!this.lora)
+      throw new NativeError('INVALID_ARGUMENT', 'this policy has no adapter: load it with lora, or use save')
+    const write = (path: string) => this.#call(undefined, () => this.#addon.saveAdapter(this.#handle, path))
+    await writeAdapter(dir, this.lora, this.#source, write).catch(rethrow)
   }
 
   /** Writes float32 masters, both moments and the step count as one safetensors file, atomically. */
@@ -226,6 +246,11 @@ export class Policy implements Disposable {
   async loadOptimizer(path: string): Promise<void> {
     const tensors = readTensors(path)
     return this.#call(undefined, () => this.#addon.loadOptimizer(this.#handle, tensors))
+  }
+
+  /** Starts AdamW anew: moments and step count as of a new policy. The weights stay. */
+  async resetOptimizer(): Promise<void> {
+    return this.#call(undefined, () => this.#addon.resetOptimizer(this.#handle))
   }
 
   get disposed(): boolean {
@@ -254,34 +279,6 @@ export class Policy implements Disposable {
     } finally {
       signal?.removeEventListener('abort', abort)
     }
-  }
-}
-
-async function readConfig(path: string): Promise<ModelConfig> {
-  const text = await readFile(path, 'utf8').catch((error) => {
-    throw new NativeError('FILE', `cannot read ${path}: ${reasonOf(error)}: give a Hugging Face model folder`)
-  })
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new NativeError('FILE', `${path} is not valid JSON: ${(error as Error).message.split('\n')[0]}`)
-  }
-}
-
-function nativePrompt(prompt: GeneratePrompt, index: number, seed: number | bigint) {
-  const what = `generate prompts[${index}]`
-  refuseUnknownKeys(what, prompt, promptKeys)
-  const { promptTokenIds, n = 1, seeds } = prompt
-  const halves = [BigInt(seed) >> 32n, BigInt(seed) & 0xffffffffn].map((half) => Number(BigInt.asUintN(32, half)))
-  if (!integer(1, 1).test(n)) invalid(`${what}.n`, integer(1, 1).expected, n)
-  if (!(promptTokenIds instanceof Int32Array) || promptTokenIds.length === 0)
-    invalid(`${what}.promptTokenIds`, 'an Int32Array of at least one token', promptTokenIds)
-  if (seeds !== undefined && !(seeds instanceof BigUint64Array && seeds.length === n))
-    invalid(`${what}.seeds`, `a BigUint64Array of n = ${n}`, seeds)
-  return {
-    promptTokenIds,
-    n,
-    seeds: seeds ?? BigUint64Array.from({ length: n }, (_, sample) => sampleSeed(...halves, index, sample)),
   }
 }
 

@@ -64,8 +64,12 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
   const compute = { device: config.device as Device, dtype: config.dtype }
   // A resumed run loads the model too: the checkpoint's optimizer file holds the float32 weights, and what `save`
   // copies beside the weights comes from a folder that no pruning removes.
-  const policy = await Policy.load(config.model, compute)
-  const referencePolicy = config.klCoefficient > 0 ? await Policy.load(config.model, compute) : undefined
+  const policy = await Policy.load(config.model, {
+    ...compute,
+    ...(config.lora && { lora: { ...config.lora, seed: config.seed } }),
+  })
+  const referencePolicy =
+    config.klCoefficient > 0 && !config.lora ? await Policy.load(config.model, compute) : undefined
   note(describeRun(config, prompts.length, dropped))
   try {
     const trainer = new Trainer({

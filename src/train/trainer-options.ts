@@ -34,7 +34,10 @@ export interface TrainerOptions {
   verifier: Pick<Verifier, 'verify'> | RewardFunction
   /** Any key of the recipe; the others have their defaults. */
   config?: RecipeInput
-  /** What the k3 term holds the policy to, needed where klCoefficient > 0. It is never trained. */
+  /**
+   * What the k3 term holds the policy to, needed where klCoefficient > 0. It is never trained. Default, for a policy with
+   * an adapter: the policy without it.
+   */
   referencePolicy?: Pick<Policy, 'score'>
   /** Held-out problems, evaluated before the first step, after the last, and every `every` steps between. */
   evaluation?: RunEvaluation

@@ -26,6 +26,7 @@ import { isAbort } from './abort.ts'
 import { entropyControl } from './entropy-control.ts'
 import { grade, trainedRollouts } from './grade.ts'
 import { learningRateAt } from './learning-rate.ts'
+import { referenceOf } from './reference.ts'
 import type { RunResult, StepReport, TrainerOptions, TrainerProgress } from './trainer-options.ts'
 import { updatePolicy } from './update.ts'
 
@@ -59,7 +60,7 @@ export class Trainer {
   constructor(options: TrainerOptions) {
     this.config = parseRecipe(options.config ?? {})
     if (options.prompts.length === 0) throw new ConfigError("'prompts': expected at least one prompt; got none")
-    if (this.config.klCoefficient > 0 && !options.referencePolicy)
+    if (this.config.klCoefficient > 0 && !referenceOf(options))
       throw new ConfigError("'referencePolicy': expected a policy, as klCoefficient is above 0; it is missing")
     this.#options = options
     this.folder = options.output === undefined ? undefined : new RunFolder(options.output)
@@ -203,7 +204,8 @@ export class Trainer {
     rates: { learningRate: number; entropyCoefficient: number },
     signal: AbortSignal | undefined,
   ): Promise<StepStats[]> {
-    const { policy, referencePolicy, onProgress } = this.#options
+    const { policy, onProgress } = this.#options
+    const referencePolicy = referenceOf(this.#options)
     onProgress?.({ step: this.#step + 1, phase: 'update' })
     const onUpdate = () => {
       this.#whole = false

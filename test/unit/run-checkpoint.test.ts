@@ -11,6 +11,8 @@ import {
 } from '../../src/checkpoint/run-checkpoint.ts'
 
 const policy = {
+  lora: undefined,
+  saveAdapter: async () => {},
   save: (dir: string) => writeFile(join(dir, 'config.json'), '{}'),
   saveOptimizer: (path: string) => writeFile(path, 'moments'),
 }

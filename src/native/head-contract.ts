@@ -1,0 +1,26 @@
+/** The loss path alone, on given hidden states: for tests and benchmarks. */
+export interface NativeHeadInput {
+  /** [N, H] row-major */
+  hidden: Float32Array
+  /** [V, H] row-major */
+  weight: Float32Array
+  hiddenSize: number
+  /** [N], as the three that follow */
+  targets: Int32Array
+  advantages: Float32Array
+  oldLogprobs?: Float32Array
+  referenceLogprobs?: Float32Array
+}
+
+export interface NativeHeadOutput {
+  loss: number
+  /** [N] */
+  logprobs: Float32Array
+  /** [N] */
+  entropy: Float32Array
+  /** [N, H] d loss / d hidden */
+  hiddenGradient: Float32Array
+  /** [V, H] d loss / d weight */
+  weightGradient: Float32Array
+  seconds: number
+}
