@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { CodeVerifier, type CodeVerifierOptions } from './code/code-verifier.ts'
 import { FunctionVerifier } from './function-verifier.ts'
 import { MathVerifier, type MathVerifierOptions } from './math.ts'
 import type { RewardFunction, Verifier } from './verifier.ts'
@@ -9,7 +10,7 @@ const SCRIPT = /\.[cm]?[jt]s$/
 const TYPESCRIPT = /\.[cm]?ts$/
 
 /**
- * The verifier that a config names: `math`, or a function of a file, as `./reward.ts#name` (without `#name` its default
+ * The verifier that a config names: `math`, `code`, or a function of a file, as `./reward.ts#name` (without `#name` its default
  * export). TypeScript files need no build.
  *
  * @param spec as in the config
@@ -19,14 +20,17 @@ const TYPESCRIPT = /\.[cm]?ts$/
 export async function loadVerifier(
   spec: string,
   baseDir: string,
-  options: MathVerifierOptions = {},
+  options: MathVerifierOptions & CodeVerifierOptions = {},
 ): Promise<Verifier> {
   if (spec === 'math') return new MathVerifier(options)
+  if (spec === 'code') return new CodeVerifier(options)
   const hash = spec.lastIndexOf('#')
   const file = hash < 0 ? spec : spec.slice(0, hash)
   const name = hash < 0 ? 'default' : spec.slice(hash + 1)
   if (!SCRIPT.test(file)) {
-    throw new Error(`verifier '${spec}' is not known: use 'math', or a function of your own as './reward.ts#name'`)
+    throw new Error(
+      `verifier '${spec}' is not known: use 'math', 'code', or a function of your own as './reward.ts#name'`,
+    )
   }
   const path = resolve(baseDir, file)
   const exports = await importFile(path, spec)

@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs'
+
+/** The Python programs of a sandbox, each one text: nothing of the package has to be readable inside. */
+const FOLDER = new URL('../../../src/verify/code/harness/', import.meta.url)
+
+const read = (name: string) => readFileSync(new URL(name, FOLDER), 'utf8')
+
+function program(...parts: string[]): string {
+  return [...parts.map(read), `PRELUDE = ${JSON.stringify(read('prelude.py'))}`, 'main()'].join('\n')
+}
+
+/** Runs an answer; see harness/answer.py. */
+export function answerProgram(): string {
+  return program('wire.py', 'answer.py')
+}
+
+/** Runs the tests of functions; see harness/tests.py. */
+export function testsProgram(): string {
+  return program('wire.py', 'remote.py', 'tests.py')
+}

@@ -1,0 +1,220 @@
+# The answer's side: nothing in this process is trusted by anyone. A master reads the answer once, then forks for each
+# test, so that tests can't see each other. After wire.py in the same module; PRELUDE is the text of prelude.py.
+import base64
+import builtins
+import ctypes
+import operator
+import resource
+import signal
+import types
+
+CONTROL_IN, CONTROL_OUT = 0, 1
+
+
+class Filter(ctypes.Structure):
+    _fields_ = [('length', ctypes.c_ushort), ('instructions', ctypes.c_char_p)]
+
+
+def install_filter(instructions):
+    """From here on no new process, whatever runs here (seccomp)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+    program = Filter(len(instructions) // 8, instructions)
+    if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, ctypes.addressof(program), 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), 'no seccomp filter')
+
+
+def lower(kind, soft):
+    hard = resource.getrlimit(kind)[1]
+    soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
+    resource.setrlimit(kind, (soft, soft))
+
+
+def confine(limits, filters):
+    for kind in ('AS', 'DATA', 'CPU', 'FSIZE', 'NOFILE', 'CORE', 'NPROC'):
+        if limits.get(kind) is not None:
+            lower(getattr(resource, 'RLIMIT_' + kind), limits[kind])
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    stack = limits['STACK'] if hard == resource.RLIM_INFINITY else min(limits['STACK'], hard)
+    resource.setrlimit(resource.RLIMIT_STACK, (stack, hard))
+    for instructions in filters:
+        install_filter(base64.b64decode(instructions))
+
+
+def redirect(stdin, stdout, stderr):
+    """The three descriptors become standard input, output and error; Python's own objects anew on them."""
+    for target, source in enumerate((stdin, stdout, stderr)):
+        os.dup2(source, target)
+    sys.stdin = sys.__stdin__ = open(0, encoding='utf-8', errors='replace', closefd=False)
+    sys.stdout = sys.__stdout__ = open(1, 'w', encoding='utf-8', errors='replace', closefd=False)
+    sys.stderr = sys.__stderr__ = open(2, 'w', encoding='utf-8', errors='replace', closefd=False)
+
+
+def new_module(name, setup):
+    """The module that the answer becomes, with what it may take for granted."""
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    exec(PRELUDE, module.__dict__)
+    if setup['prefix']:
+        exec(setup['prefix'], module.__dict__)
+    return module.__dict__
+
+
+def open_device(path, *args, **options):
+    return OPEN(0 if path == '/dev/stdin' else path, *args, **options)
+
+
+OPEN = open
+
+
+def run_program(setup, test):
+    """One run of the whole program: its standard output, its exit status and the end of its standard error."""
+    files = [os.memfd_create(name) for name in ('stdin', 'stdout', 'stderr')]
+    with open(files[0], 'wb', closefd=False) as stdin:
+        stdin.write(test['stdin'].encode('utf-8', 'surrogatepass'))
+    os.lseek(files[0], 0, 0)
+    child = os.fork()
+    if child == 0:
+        redirect(*files)
+        os.closerange(3, 256)
+        confine(setup['limits'], setup['filters'])
+        if setup['command']:
+            os.execv(setup['command'][0], setup['command'] + [setup['code']])
+        builtins.open = open_device
+        exec(setup['compiled'], new_module('__main__', setup))
+        sys.exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    texts = [os.pread(fd, size, 0) for fd, size in ((files[1], setup['limits']['FSIZE'] + 1), (files[2], 1 << 16))]
+    for fd in files:
+        os.close(fd)
+    return {'status': status, 'stdout': texts[0].decode('utf-8', 'replace'), 'stderr': texts[1].decode('utf-8', 'replace')[-500:]}
+
+
+def session(setup, wanted):
+    """A child whose functions the tests call, until they have ended; `wanted` are the names that these ask for."""
+    child = os.fork()
+    if child == 0:
+        control = os.dup(CONTROL_IN), os.dup(CONTROL_OUT)
+        null = os.open('/dev/null', os.O_RDWR)
+        redirect(null, null, null)
+        confine(setup['limits'], setup['filters'])
+        if setup['command']:
+            for fd in control:
+                os.set_inheritable(fd, True)
+            os.execv(setup['command'][0], setup['command'] + [setup['code'], json.dumps(wanted), *map(str, control)])
+        serve(setup, wanted, *control)
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return {'ended': status}
+
+
+class Serving:
+    """What the tests can ask of the answer's module."""
+
+    def __init__(self, names, prefixed, control_in, control_out):
+        self.names, self.input, self.output = names, control_in, control_out
+        self.classes = {name: names[name] for name in prefixed if isinstance(names.get(name), type)}
+        self.held, self.numbers = [], {}
+
+    def pack(self, value):
+        return pack(value, self.classes, self.handle)
+
+    def unpack(self, data):
+        return unpack(data, self.classes, self.of_the_tests)
+
+    def handle(self, value):
+        number = self.numbers.get(id(value))
+        if number is None:
+            number = self.numbers[id(value)] = len(self.held)
+            self.held.append(value)
+        return ['h', number]
+
+    def of_the_tests(self, entry):
+        tag, content = entry
+        if tag == 'h':
+            return self.held[content]
+        if tag == 'n':
+            return self.names[content]
+        if tag == 'k':
+            return lambda *args: self.ask({'callback': content, 'args': self.pack(args)})
+        raise ValueError('not plain data')
+
+    def ask(self, message):
+        """Asks the tests, which may ask back before they reply."""
+        send(self.output, message)
+        while True:
+            reply = receive(self.input)
+            if 'return' in reply:
+                return self.unpack(reply['return'])
+            if 'raise' in reply:
+                raise getattr(builtins, reply['raise'][1])(reply['raise'][2])
+            self.answer(reply)
+
+    def answer(self, message):
+        try:
+            args, keywords = self.unpack(message['args'])
+            result = OPERATIONS[message['op']](*args, **keywords)
+            reply = {'return': self.pack(result)}
+            if message['op'] == 'call' and result is None:
+                reply['args'] = self.pack([args[1:], keywords])  # changed in place, maybe
+        except BaseException as error:
+            reply = {'raise': plain_exception(error)}
+        send(self.output, reply)
+
+
+OPERATIONS = {
+    'call': lambda function, /, *args, **keywords: function(*args, **keywords),
+    'get': getattr,
+    'set': setattr,
+    'isinstance': isinstance,
+    **{function.__name__: function for function in (len, str, repr, iter, next, bool, hash, int, float, abs, round)},
+    **{name: getattr(operator, name) for name in ('getitem', 'setitem', 'delitem', 'neg', 'pos', 'index')},
+    **{name: getattr(operator, name) for name in ('add', 'sub', 'mul', 'truediv', 'floordiv', 'mod', 'pow', 'matmul')},
+    **{name: getattr(operator, name) for name in ('eq', 'ne', 'lt', 'le', 'gt', 'ge', 'and_', 'or_', 'xor')},
+}
+
+
+def serve(setup, wanted, control_in, control_out):
+    try:
+        names = new_module('answer', setup)
+        prefixed = defined_classes(names)
+        exec(setup['compiled'], names)
+    except BaseException as error:
+        send(control_out, {'raise': plain_exception(error)})
+        return
+    serving = Serving(names, prefixed, control_in, control_out)
+    send(control_out, {'names': {name: describe(serving, names[name]) for name in wanted if name in names}})
+    while True:
+        message = receive(control_in)
+        if message['op'] == 'end':
+            return
+        serving.answer(message)
+
+
+def describe(serving, value):
+    """How a name of the answer appears among the tests."""
+    if isinstance(value, type) and issubclass(value, BaseException):
+        return ['exception', nearest_builtin(value)]
+    if isinstance(value, type) or callable(value):
+        return ['name']
+    return ['value', serving.pack(value)]
+
+
+def main():
+    send(CONTROL_OUT, {'up': True})
+    setup = receive(CONTROL_IN)
+    try:
+        setup['compiled'] = None if setup['command'] else compile(setup['code'], 'answer.py', 'exec', dont_inherit=True)
+    except BaseException as error:
+        send(CONTROL_OUT, {'syntax': f'{type(error).__name__}: {error}'[:300]})
+        return
+    sys.path[:] = setup['modules']
+    builtins.exit = builtins.quit = sys.exit
+    exec(PRELUDE, {})  # imported once, for all forks
+    send(CONTROL_OUT, {'ready': True})
+    while True:
+        try:
+            test = receive(CONTROL_IN)
+        except Closed:
+            return
+        send(CONTROL_OUT, run_program(setup, test) if test['op'] == 'run' else session(setup, test['names']))

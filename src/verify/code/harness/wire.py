@@ -1,0 +1,209 @@
+# Frames over a pipe, and values as plain data in them. Runs in the answer's process and in the tests', which share nothing else.
+import builtins
+import json
+import os
+import sys
+
+SCALARS = (type(None), bool, str)
+EXACT = 2**53
+TEXT_TYPES = {'decimal': ('Decimal',), 'fractions': ('Fraction',), 'datetime': ('date', 'datetime', 'time')}
+
+
+class Closed(Exception):
+    """The other end is gone."""
+
+
+def read_exactly(fd, size):
+    parts = []
+    while size > 0:
+        part = os.read(fd, min(size, 1 << 20))
+        if not part:
+            raise Closed
+        parts.append(part)
+        size -= len(part)
+    return b''.join(parts)
+
+
+def receive(fd):
+    """One frame: its length in decimal, a newline, JSON. Reads no byte past it, for another process may go on reading."""
+    digits = b''
+    while not digits.endswith(b'\n'):
+        digits += read_exactly(fd, 1)
+    return json.loads(read_exactly(fd, int(digits)))
+
+
+def send(fd, message):
+    payload = json.dumps(message).encode('ascii')
+    data = memoryview(b'%d\n' % len(payload) + payload)
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def pack(root, classes, foreign):
+    """
+    A value as JSON: scalars as they are, the rest by its number in a table, so that neither depth nor cycles matter.
+    Instances of `classes` (name: class, known on both sides) go as their attributes; `foreign(value)` gives the table's
+    entry for whatever else there is. A subclass of a plain type goes as that type: its own methods don't count.
+    """
+    table, numbers, pending, kept = [], {}, [], []
+
+    def item(value):
+        kind = type(value)
+        if kind in SCALARS:
+            return value
+        if kind is int:
+            return value if -EXACT < value < EXACT else ['i', hex(value)]
+        if kind is float:
+            return ['f', repr(value)]
+        if issubclass(kind, str):
+            return str.__str__(value)
+        if issubclass(kind, int):
+            return item(int.__int__(value))
+        if issubclass(kind, float):
+            return ['f', float.__repr__(value)]
+        number = numbers.get(id(value))
+        if number is None:
+            number = numbers[id(value)] = len(table)
+            table.append(None)
+            kept.append(value)
+            pending.append(number)
+        return ['r', number]
+
+    def items(values):
+        return [item(value) for value in values]
+
+    def entry(value):
+        kind = type(value)
+        if issubclass(kind, list):
+            return ['l', items(list.__iter__(value))]
+        if issubclass(kind, tuple):
+            return ['t', items(tuple.__iter__(value))]
+        if issubclass(kind, dict):
+            return ['d', [[item(key), item(entry)] for key, entry in dict.items(value)]]
+        if issubclass(kind, (set, frozenset)):
+            base = set if issubclass(kind, set) else frozenset
+            return ['s' if base is set else 'z', items(base.__iter__(value))]
+        if issubclass(kind, (bytes, bytearray)):
+            return ['b' if issubclass(kind, bytes) else 'B', bytes(value).hex()]
+        if kind is complex:
+            return ['c', repr(value.real), repr(value.imag)]
+        if kind is range:
+            return ['R', items((value.start, value.stop, value.step))]
+        name, module = kind.__name__, kind.__module__
+        if module == 'collections' and name == 'deque':
+            return ['q', items(value), item(value.maxlen)]
+        if name in TEXT_TYPES.get(module, ()):
+            return ['y', module, name, value.isoformat() if module == 'datetime' else str(value)]
+        if module == 'numpy' and hasattr(kind, 'dtype') and hasattr(kind, 'item') and not hasattr(kind, '__len__'):
+            return ['v', item(value.item())]
+        if classes.get(name) is kind:
+            return ['o', name, [[attribute, item(held)] for attribute, held in vars(value).items()]]
+        return foreign(value)
+
+    top = item(root)
+    while pending:
+        number = pending.pop()
+        table[number] = entry(kept[number])
+    return [top, table]
+
+
+def unpack(data, classes, foreign):
+    """The value of pack's JSON; `foreign(entry)` makes what its own foreign entries stand for. Raises on anything else."""
+    top, table = data
+    made = [None] * len(table)
+    shells = {'l': list, 'd': dict, 's': set}
+    state = [0] * len(table)  # 0 not begun, 1 being made (tuples), 2 made
+    for number, entry in enumerate(table):
+        tag = entry[0]
+        if tag in shells:
+            made[number], state[number] = shells[tag](), 2
+        elif tag == 'o':
+            made[number], state[number] = object.__new__(classes[entry[1]]), 2
+
+    def value(entry):
+        if type(entry) in SCALARS or type(entry) is int:
+            return entry
+        tag, content = entry
+        if tag == 'r':
+            return at(content)
+        if tag == 'i':
+            return int(content, 16)
+        if tag == 'f':
+            return float(content)
+        raise ValueError('not plain data')
+
+    def values(entries):
+        return [value(entry) for entry in entries]
+
+    def at(number):
+        if state[number] == 1:
+            raise ValueError('a tuple that holds itself')
+        if state[number] == 0:
+            state[number] = 1
+            made[number] = immutable(table[number])
+            state[number] = 2
+        return made[number]
+
+    def immutable(entry):
+        tag = entry[0]
+        if tag == 't':
+            return tuple(values(entry[1]))
+        if tag == 'z':
+            return frozenset(values(entry[1]))
+        if tag in 'bB':
+            return (bytes if tag == 'b' else bytearray).fromhex(entry[1])
+        if tag == 'c':
+            return complex(float(entry[1]), float(entry[2]))
+        if tag == 'R':
+            return range(*values(entry[1]))
+        if tag == 'q':
+            from collections import deque
+
+            return deque(values(entry[1]), value(entry[2]))
+        if tag == 'v':
+            return value(entry[1])
+        if tag == 'y':
+            return from_text(*entry[1:])
+        return foreign(entry)
+
+    for number, entry in enumerate(table):
+        tag = entry[0]
+        if tag == 'l':
+            made[number].extend(values(entry[1]))
+        elif tag == 'd':
+            made[number].update((value(key), value(held)) for key, held in entry[1])
+        elif tag == 's':
+            made[number].update(values(entry[1]))
+        elif tag == 'o':
+            made[number].__dict__.update((str(name), value(held)) for name, held in entry[2])
+    return value(top)
+
+
+def from_text(module, name, text):
+    if name not in TEXT_TYPES.get(module, ()):
+        raise ValueError('not plain data')
+    if name == 'Fraction' and not all(part.lstrip('-').isdigit() for part in text.split('/')):
+        raise ValueError('not a fraction')  # an exponent there could take forever
+    kind = getattr(__import__(module), name)
+    return kind.fromisoformat(text) if module == 'datetime' else kind(text)
+
+
+def nearest_builtin(kind):
+    """The name of the first built-in exception that a class of exceptions derives from."""
+    return next((base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base), 'Exception')
+
+
+def plain_exception(error):
+    """Type, nearest built-in type and message of what was raised, as plain text."""
+    try:
+        message = str(error)[:500]
+    except BaseException:
+        message = ''
+    return [type(error).__name__, nearest_builtin(type(error)), message]
+
+
+def defined_classes(names):
+    """The names of a module's own classes so far."""
+    return [
+        name for name, value in names.items() if isinstance(value, type) and value.__module__ == names['__name__']
+    ]
