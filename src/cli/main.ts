@@ -27,15 +27,23 @@ function program(): Command {
     .description('train a model from a config file')
     .requiredOption('-c, --config <file>', 'YAML file with the run')
     .option('--resume', 'go on from the newest checkpoint of the run folder')
-    .option('--dry-run', 'print the resolved config and stop')
+    .option('--dry-run', 'print the resolved config, with where each value came from, and stop')
     .argument('[overrides...]', 'settings on top of the file, as steps=8 or entropy.target=0.3')
     .action(async (overrides, options) => (await import('./train.ts')).train({ ...options, overrides }))
+
+  root
+    .command('presets')
+    .description('the published recipes that a config can start from: all of them, or one as YAML')
+    .argument('[name]', 'one of them, as or1-7b-paper')
+    .action(async (name) => {
+      process.stdout.write((await import('./presets.ts')).showPresets(name))
+    })
 
   root
     .command('sft')
     .description('supervised fine-tuning on worked examples')
     .option('-c, --config <file>', 'YAML file with the settings')
-    .option('--dry-run', 'print the resolved config and stop')
+    .option('--dry-run', 'print the resolved config, with where each value came from, and stop')
     .argument('[overrides...]', 'settings, as model=DIR data.train=rows.jsonl output=DIR steps=200')
     .action(async (overrides, options) => (await import('./sft.ts')).sft({ ...options, overrides }))
 

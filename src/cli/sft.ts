@@ -1,8 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '../config/config-error.ts'
-import { formatConfig } from '../config/load.ts'
-import { loadSftConfig, pathList } from '../config/train-config.ts'
+import { pathList, resolveSftConfig } from '../config/train-config.ts'
 import { JsonLines } from '../metrics/json-lines.ts'
 import { ProgressLine } from '../metrics/progress.ts'
 import { runFiles } from '../metrics/run-folder.ts'
@@ -13,16 +12,18 @@ import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { isAbort } from '../train/abort.ts'
 import { sft as fineTune } from '../train/sft.ts'
 import { loadExamples } from '../train/sft-examples.ts'
+import { dryRun } from './dry-run.ts'
 import { interruptSignal } from './interrupt.ts'
 
 /** `magic-grpo sft`: the output folder becomes a Hugging Face folder, with metrics.jsonl beside the weights. */
 export async function sft(options: { config?: string; overrides: string[]; dryRun?: boolean }): Promise<void> {
   const { overrides, config: file } = options
-  const config = await loadSftConfig({ overrides, ...(file !== undefined && { file }) })
+  const resolved = await resolveSftConfig({ overrides, ...(file !== undefined && { file }) })
   if (options.dryRun) {
-    process.stdout.write(formatConfig(config))
+    process.stdout.write(dryRun(resolved))
     return
   }
+  const { config } = resolved
   await requireFreshOutput(config.output)
   const tokenizer = await Tokenizer.load(config.model)
   const { systemPrompt, promptSuffix } = config.data

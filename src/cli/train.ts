@@ -1,9 +1,9 @@
-import { formatConfig } from '../config/load.ts'
-import { loadTrainConfig } from '../config/train-config.ts'
+import { resolveTrainConfig } from '../config/train-config.ts'
 import { duration, ProgressLine } from '../metrics/progress.ts'
 import { sampleRows, samplesTable } from '../metrics/samples-table.ts'
 import { type RunSummary, runTraining } from '../train/run.ts'
 import type { StepReport } from '../train/trainer.ts'
+import { dryRun } from './dry-run.ts'
 import { interruptSignal } from './interrupt.ts'
 
 /** `magic-grpo train`: exits 130 where it was interrupted. */
@@ -13,11 +13,12 @@ export async function train(options: {
   resume?: boolean
   dryRun?: boolean
 }): Promise<void> {
-  const config = await loadTrainConfig({ file: options.config, overrides: options.overrides })
+  const resolved = await resolveTrainConfig({ file: options.config, overrides: options.overrides })
   if (options.dryRun) {
-    process.stdout.write(formatConfig(config))
+    process.stdout.write(dryRun(resolved))
     return
   }
+  const { config } = resolved
   const progress = new ProgressLine(process.stderr, config.steps)
   const interrupt = interruptSignal(() => progress.line('stopping: saving the last whole step'))
   let last: StepReport | undefined

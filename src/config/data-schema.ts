@@ -5,7 +5,10 @@ export const pathList = z.union([z.string().min(1), z.array(z.string().min(1)).m
   error: 'expected a path or a list of paths',
 })
 
-const weightedFile = z.strictObject({ path: z.string().min(1), weight: z.number().positive() })
+const weightedFile = z.strictObject({
+  path: z.string().min(1).describe('A file of a mixture.'),
+  weight: z.number().positive().describe('How often its prompts are drawn, relative to the other files.'),
+})
 
 /** How a row becomes a prompt. */
 export const promptShape = {

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
-import type { KnownKey } from './known-keys.ts'
+import { alongPath, type KnownKey, patternOf } from './known-keys.ts'
+import { valueAt } from './merge.ts'
 import { nearestKey } from './nearest-key.ts'
 
 /** One line a problem: where, which key, what was expected, what was there, and what the key means. */
@@ -12,28 +13,32 @@ export function describeIssue(
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => {
       const path = [...issue.path, key]
-      const name = path.join('.')
       const nearest = nearestKey(
-        name,
+        patternOf(path),
         keys.map((known) => known.path),
       )
-      const hint = nearest ? `did you mean '${nearest}'?` : `known keys: ${siblings(issue.path, keys)}`
-      return `${located(path)}: unknown key '${name}'; ${hint}`
+      const hint = nearest ? `did you mean '${alongPath(nearest, path)}'?` : `known keys: ${siblings(issue.path, keys)}`
+      return `${located(path)}: unknown key '${path.join('.')}'; ${hint}`
     })
-  const name = issue.path.join('.')
-  const known = keys.findLast(({ path }) => name === path || name.startsWith(`${path}.`))
-  const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], values)
+  const pattern = patternOf(issue.path)
+  const known = keys.findLast(
+    ({ path }) => pattern === path || pattern.startsWith(`${path}.`) || pattern.startsWith(`${path}[]`),
+  )
+  const value = valueAt(values, issue.path)
   const expected = issue.message
     .replace(/^(Invalid input|Invalid option|Too small|Too big): /, '')
     .replace(/, received .*$/, '')
   const got = value === undefined ? 'it is missing' : `got ${JSON.stringify(value)}`
-  return [`${located(issue.path)}: '${name}': ${expected}; ${got}. ${known?.description ?? ''}`.trimEnd()]
+  return [
+    `${located(issue.path)}: '${issue.path.join('.')}': ${expected}; ${got}. ${known?.description ?? ''}`.trimEnd(),
+  ]
 }
 
 function siblings(parent: readonly PropertyKey[], keys: readonly KnownKey[]): string {
-  const prefix = parent.length > 0 ? `${parent.join('.')}.` : ''
+  const prefix = parent.length > 0 ? `${patternOf(parent)}.` : ''
   return keys
     .map(({ path }) => path)
     .filter((path) => path.startsWith(prefix) && !path.slice(prefix.length).includes('.'))
+    .map((path) => alongPath(path, parent))
     .join(', ')
 }

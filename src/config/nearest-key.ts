@@ -27,8 +27,9 @@ export function nearestKey(key: string, known: readonly string[]): string | unde
   for (const candidate of known) {
     const sameLevel = candidate.startsWith(parent) && !candidate.slice(parent.length).includes('.')
     const candidateLeaf = candidate.slice(candidate.lastIndexOf('.') + 1)
-    // Elsewhere only the same name counts: `target` at the top level meant `entropy.target`.
-    const distance = editDistance(leaf.toLowerCase(), candidateLeaf.toLowerCase()) + (sameLevel ? 0 : 1.5)
+    // Elsewhere only the same name counts, the shallowest first: `target` at the top level meant `entropy.target`.
+    const elsewhere = sameLevel ? 0 : 1.5 + 0.01 * candidate.split('.').length
+    const distance = editDistance(leaf.toLowerCase(), candidateLeaf.toLowerCase()) + elsewhere
     if (distance < bestDistance) {
       best = candidate
       bestDistance = distance

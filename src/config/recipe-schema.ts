@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { checkRecipe } from './check-recipe.ts'
 import { stageSchema } from './stage-schema.ts'
 import { stepShape } from './step-shape.ts'
 
@@ -26,19 +27,6 @@ export const recipeShape = {
 
 /** The recipe alone, for `new Trainer({ config })`. */
 export const recipeSchema = z.strictObject(recipeShape).superRefine(checkRecipe)
-
-export function checkRecipe(
-  config: { promptsPerStep: number; promptsPerUpdate?: number | undefined },
-  context: z.RefinementCtx,
-): void {
-  const { promptsPerStep, promptsPerUpdate } = config
-  if (promptsPerUpdate !== undefined && promptsPerStep % promptsPerUpdate !== 0)
-    context.addIssue({
-      code: 'custom',
-      path: ['promptsPerUpdate'],
-      message: `expected a divisor of promptsPerStep (${promptsPerStep})`,
-    })
-}
 
 /** The recipe part of a run, resolved. */
 export type RecipeConfig = z.output<typeof recipeSchema>

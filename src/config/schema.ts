@@ -1,9 +1,11 @@
 import { z } from 'zod'
+import { checkRecipe } from './check-recipe.ts'
 import { pathList, promptShape, trainDataSchema } from './data-schema.ts'
 import { evaluationSchema } from './evaluation-schema.ts'
 import { loraSchema } from './lora-schema.ts'
 import { computeShape, optimizerShape } from './optimizer-shape.ts'
-import { checkRecipe, recipeShape } from './recipe-schema.ts'
+import { presetNames } from './presets/presets.ts'
+import { recipeShape } from './recipe-schema.ts'
 
 const model = z
   .string()
@@ -23,6 +25,10 @@ const dtype = z
 /** A whole run, as in a YAML file: the recipe and where its model, prompts and rewards come from. */
 export const trainSchema = z
   .strictObject({
+    preset: z
+      .enum(presetNames)
+      .optional()
+      .describe('A published recipe as the base that the other keys override; `magic-grpo presets` lists them.'),
     model,
     output,
     device,

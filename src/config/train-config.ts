@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dataPaths } from '../data/load-prompts.ts'
-import { adaptiveOptions } from '../train/entropy-control.ts'
+import { completed } from './complete.ts'
 import { ConfigError } from './config-error.ts'
-import { type ConfigSource, filePath, loadConfig, type PathResolver } from './load.ts'
+import { type ConfigSource, filePath, type PathResolver, type ResolvedConfig, resolveConfig } from './load.ts'
 import { type SftConfig, sftSchema, type TrainConfig, trainSchema } from './schema.ts'
 
 /**
@@ -12,10 +12,16 @@ import { type SftConfig, sftSchema, type TrainConfig, trainSchema } from './sche
  * @throws ConfigError where a key is unknown or wrong, or the model or the data are not there
  */
 export async function loadTrainConfig(source: ConfigSource): Promise<TrainConfig> {
-  const config = await loadConfig(trainSchema, source, {
+  return (await resolveTrainConfig(source)).config
+}
+
+/** As `loadTrainConfig`, with where each value was set. */
+export async function resolveTrainConfig(source: ConfigSource): Promise<ResolvedConfig<TrainConfig>> {
+  const { config, originOf } = await resolveConfig(trainSchema, source, {
     model: filePath,
     output: filePath,
     'data.train': filePath,
+    'data.train[].path': filePath,
     'data.decontaminate.against': filePath,
     'evaluation.data': filePath,
     verifier: verifierPath,
@@ -29,26 +35,20 @@ export async function loadTrainConfig(source: ConfigSource): Promise<TrainConfig
     throw new ConfigError(
       "'data.decontaminate': nothing to compare the prompts with; give evaluation.data or data.decontaminate.against",
     )
-  return completed(config)
-}
-
-/** Fills in the defaults that follow from other keys, so that the resolved config says all that is used. */
-function completed(config: TrainConfig): TrainConfig {
-  const { promptsPerUpdate = config.promptsPerStep, entropy, evaluation } = config
-  return {
-    ...config,
-    promptsPerUpdate,
-    entropy: entropy.controller === 'adaptive' ? { ...entropy, ...adaptiveOptions(entropy) } : entropy,
-    evaluation: { ...evaluation, maxResponseLength: evaluation.maxResponseLength ?? config.maxResponseLength },
-  }
+  return { config: completed(config), originOf }
 }
 
 /** The settings of a supervised run, complete and with absolute paths. Throws as `loadTrainConfig`. */
 export async function loadSftConfig(source: ConfigSource): Promise<SftConfig> {
-  const config = await loadConfig(sftSchema, source, { model: filePath, output: filePath, 'data.train': filePath })
-  await requireModel(config.model)
-  await requireFiles('data.train', config.data.train)
-  return config
+  return (await resolveSftConfig(source)).config
+}
+
+/** As `loadSftConfig`, with where each value was set. */
+export async function resolveSftConfig(source: ConfigSource): Promise<ResolvedConfig<SftConfig>> {
+  const resolved = await resolveConfig(sftSchema, source, { model: filePath, output: filePath, 'data.train': filePath })
+  await requireModel(resolved.config.model)
+  await requireFiles('data.train', resolved.config.data.train)
+  return resolved
 }
 
 /** One path or several, as a list. */

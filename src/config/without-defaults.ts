@@ -5,7 +5,7 @@ type Deep<T> = T extends readonly unknown[] ? T : T extends object ? { [K in key
 /** The shape with every key optional and no default, at any depth: what overrides settings that are complete. */
 export function withoutDefaults<S extends z.ZodRawShape>(
   shape: S,
-): { [K in keyof S]: z.ZodOptional<z.ZodType<Deep<z.output<S[K]>>>> } {
+): { [K in keyof S]: z.ZodOptional<z.ZodType<Deep<z.output<S[K]>>, Deep<z.input<S[K]>>>> } {
   const bare = Object.entries(shape).map(([key, type]) => [key, strip(type as z.ZodType).optional()])
   return Object.fromEntries(bare)
 }

@@ -20,7 +20,7 @@ function run(...args: string[]): Promise<{ code: number; stdout: string; stderr:
 test.serial('help, version and wrong usage', async (t) => {
   const help = await run('--help')
   t.is(help.code, 0)
-  for (const command of ['train', 'sft', 'generate', 'eval', 'doctor'])
+  for (const command of ['train', 'presets', 'sft', 'generate', 'eval', 'doctor'])
     t.regex(help.stdout, new RegExp(`\\b${command}\\b`))
   t.regex(help.stdout, /Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 interrupted/)
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
@@ -40,7 +40,17 @@ test.serial('a dry run prints the resolved config and writes nothing', async (t)
   t.is(resolved.steps, 9)
   t.is(resolved.model, join(folder, 'base'))
   t.is(resolved.promptsPerUpdate, 4)
+  t.regex(stdout, /^steps: 9 +# override 'steps=9'$/m)
+  t.regex(stdout, /^promptsPerUpdate: 4 +# follows from promptsPerStep$/m)
   await t.throwsAsync(readFile(join(folder, 'out/config.yaml')), { code: 'ENOENT' })
+})
+
+test.serial('presets are listed, and one is printed as YAML', async (t) => {
+  t.regex((await run('presets')).stdout, /^or1-7b-release +Skywork-OR1-7B, /m)
+  t.is(parse((await run('presets', 'or1-32b-paper')).stdout).stages[1].maxResponseLength, 24576)
+  const unknown = await run('presets', 'or2')
+  t.is(unknown.code, 2)
+  t.regex(unknown.stderr, /^magic-grpo: there is no preset 'or2'; the presets are or1-math-7b-paper, /)
 })
 
 test.serial('an error is one message without a stack, unless it is asked for', async (t) => {

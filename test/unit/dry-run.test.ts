@@ -1,0 +1,95 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { parse } from 'yaml'
+import { dryRun } from '../../src/cli/dry-run.ts'
+import { formatAnnotated } from '../../src/config/format.ts'
+import { loadTrainConfig, resolveTrainConfig } from '../../src/config/train-config.ts'
+import { minimal, workspace } from './config-fixtures.ts'
+
+/** The lines of a dry run of `text`, with `run.yaml` for the file. */
+async function lines(t: Parameters<typeof workspace>[0], text: string, overrides: string[] = []): Promise<string[]> {
+  const { folder, file } = await workspace(t, text)
+  const shown = dryRun(await resolveTrainConfig({ file, overrides, cwd: folder }))
+  return shown
+    .replaceAll(`${folder}/`, '')
+    .split('\n')
+    .map((line) => line.replace(/ +#/, ' #'))
+}
+
+test('each value says where it came from', async (t) => {
+  const text = `preset: or1-7b-paper\n${minimal}entropy:\n  target: 0.3\nbetas:\n  - 0.9\n  - 0.98\n`
+  const shown = await lines(t, text, ['steps=8', 'stages.1.groupSize=4', 'data.promptSuffix="\\n# 1"'])
+  for (const line of [
+    'preset: or1-7b-paper # run.yaml:1',
+    'model: base # run.yaml:2',
+    '  train: rows.jsonl # run.yaml:5',
+    `  promptSuffix: |- # override 'data.promptSuffix="\\n# 1"'`,
+    "steps: 8 # override 'steps=8'",
+    'seed: 0 # default',
+    '  - 0.98 # run.yaml:10',
+    '  - steps: 660 # preset or1-7b-paper',
+    "    groupSize: 4 # override 'stages.1.groupSize=4'",
+    '    promptsPerUpdate: 160 # follows from promptsPerStep',
+    'promptsPerUpdate: 256 # follows from promptsPerStep',
+    '  target: 0.3 # run.yaml:7',
+    '  variant: or1-paper # preset or1-7b-paper',
+    '  delta: 0.005 # follows from entropy.variant',
+    '  maximum: null # follows from entropy.variant',
+    '  maxResponseLength: 32768 # preset or1-7b-paper',
+  ])
+    t.true(shown.includes(line), `${line}\nin\n${shown.join('\n')}`)
+})
+
+test('an override of a whole map leaves nothing of the file below it', async (t) => {
+  const shown = await lines(t, `${minimal}entropy: { target: 0.5, delta: 0.1 }\n`, ['entropy={target: 0.3}'])
+  t.true(shown.includes("  target: 0.3 # override 'entropy={target: 0.3}'"))
+  t.true(shown.includes('  delta: 0.005 # follows from entropy.variant'))
+})
+
+test('what is printed resolves to itself, whatever the stages set anew', async (t) => {
+  for (const text of [
+    '',
+    'preset: or1-math-7b-release\n',
+    'stages: [{}, { promptsPerStep: 48, entropy: { variant: or1-release } }, { entropy: { controller: "off" } }]\n',
+    'entropy: { controller: "off" }\nstages: [{ entropy: { controller: adaptive, target: 0.1 } }]\n',
+    'aggregation: sequence-mean-token-sum\nstages: [{ maxResponseLength: 7 }, { aggregation: token-mean }]\n',
+    'rejection: { refill: true }\nstages: [{ promptsPerStep: 999 }, { promptsPerStep: 999, rejection: { refill: false } }]\n',
+    'stages: [{ rejection: { refill: true }, until: { window: 3 } }]\n',
+    'verifier: "a # b"\ndata: { train: rows.jsonl, systemPrompt: "one\\ntwo # three #\\u0001\\n", promptSuffix: "  x\\n\\n" }\n',
+  ]) {
+    const { folder, file } = await workspace(
+      t,
+      text.includes('data:') ? text + minimal.split('data:')[0] : text + minimal,
+    )
+    const resolved = await resolveTrainConfig({ file })
+    const printed = join(folder, 'printed.yaml')
+    const shown = dryRun(resolved)
+    await writeFile(printed, shown)
+    const again = await resolveTrainConfig({ file: printed })
+    t.deepEqual(again.config, resolved.config, text)
+    t.deepEqual(parse(dryRun(again)), parse(shown), text)
+  }
+})
+
+test('a stage has what follows from what it sets, and only that', async (t) => {
+  const text = `${minimal}rejection: { refill: true }\nstages: [{ steps: 1 }, { promptsPerStep: 32, entropy: { variant: or1-release, delta: 0.5 } }]\n`
+  const { file } = await workspace(t, text)
+  const { stages, rejection } = await loadTrainConfig({ file })
+  t.is(rejection.maxPrompts, 256)
+  t.deepEqual(stages![0], { steps: 1, dropSolved: true, resetOptimizer: false, resetController: false })
+  t.like(stages![1], { promptsPerUpdate: 32, rejection: { maxPrompts: 128 } })
+  t.deepEqual(stages![1]!.entropy, {
+    ...{ variant: 'or1-release', delta: 0.5, maximum: 0.005, gate: 'strict', atTarget: 'decrease' },
+    ...{ timing: 'next-step', estimator: 'sampled' },
+  })
+})
+
+test('comments stand in one column, but for long lines', (t) => {
+  const long = 'x'.repeat(100)
+  const shown = formatAnnotated({ a: 1, bcd: { e: {} }, f: long, g: [[1], { h: 2 }] }, (path) => path.join('/'))
+  t.is(
+    shown,
+    ['a: 1     # a', 'bcd:', '  e: {}', `f: ${long} # f`, 'g:', '  - - 1  # g/0/0', '  - h: 2 # g/1/h', ''].join('\n'),
+  )
+})
