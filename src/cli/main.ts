@@ -88,6 +88,28 @@ function program(): Command {
     .action(async (data, options) => (await import('./eval.ts')).evaluateModel({ ...options, data }))
 
   root
+    .command('filter')
+    .description('sample each problem N times and keep those of a middling pass rate; an interrupted one goes on')
+    .argument('<data...>', 'files of problems, .jsonl or .parquet')
+    .requiredOption('-m, --model <dir>', 'Hugging Face folder, or a checkpoint of a run')
+    .requiredOption('-o, --out <file>', 'the rows that are kept, .jsonl; the counts of all lie beside it')
+    .option('-n, --samples <count>', 'responses a problem', positive, 16)
+    .option('--min-rate <share>', 'least pass rate; default all that are solved at least once', rate)
+    .option('--max-rate <share>', 'greatest pass rate; default all that are not solved every time', rate)
+    .option('--max-new-tokens <count>', 'most tokens of a response', positive, 1024)
+    .option('--temperature <value>', '0 is greedy', number, 1)
+    .option('--top-p <value>', 'nucleus sampling, 1 is off', number, 1)
+    .option('--top-k <count>', 'sample among the k most likely, 0 is off', whole, 0)
+    .option('--seed <number>', 'seed of the samples', whole, 0)
+    .option('--verifier <spec>', "'math', or an exported function as ./reward.ts#name", 'math')
+    .option('--system <text>', 'system message for problems that have none')
+    .option('--suffix <text>', 'text after the last user message, where that does not end so already')
+    .option('--max-prompt-length <count>', 'longer prompts are dropped', positive, 2048)
+    .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
+    .option('--dtype <dtype>', 'float32 or bfloat16', 'float32')
+    .action(async (data, options) => (await import('./filter.ts')).filter({ ...options, data }))
+
+  root
     .command('doctor')
     .description('what this machine has, and what to do about each thing missing')
     .action(async () => {
@@ -102,6 +124,12 @@ function number(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !Number.isFinite(value) || value < 0)
     throw new InvalidArgumentError('expected a number >= 0')
+  return value
+}
+
+function rate(text: string): number {
+  const value = number(text)
+  if (value > 1) throw new InvalidArgumentError('expected a share from 0 to 1')
   return value
 }
 

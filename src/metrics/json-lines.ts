@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { writeAtomic } from './atomic-write.ts'
 
 /** A file of one JSON object a line that grows by whole, durable lines. */
-export class JsonLines<T extends { step: number }> {
+export class JsonLines<T extends object> {
   readonly path: string
 
   constructor(path: string) {
@@ -45,8 +45,12 @@ export class JsonLines<T extends { step: number }> {
   }
 
   /** Drops what is past `step`, as a resumed run writes it again. */
-  async truncateAfter(step: number): Promise<void> {
-    const kept = (await this.read()).filter((record) => record.step <= step)
-    await writeAtomic(this.path, kept.map((record) => `${JSON.stringify(record)}\n`).join(''))
+  async truncateAfter(this: JsonLines<{ step: number }>, step: number): Promise<void> {
+    await this.rewrite((await this.read()).filter((record) => record.step <= step))
+  }
+
+  /** Replaces all records; also what makes a file whole again whose last line was cut off. */
+  async rewrite(records: readonly T[]): Promise<void> {
+    await writeAtomic(this.path, records.map((record) => `${JSON.stringify(record)}\n`).join(''))
   }
 }

@@ -20,7 +20,7 @@ function run(...args: string[]): Promise<{ code: number; stdout: string; stderr:
 test.serial('help, version and wrong usage', async (t) => {
   const help = await run('--help')
   t.is(help.code, 0)
-  for (const command of ['train', 'presets', 'sft', 'generate', 'eval', 'doctor'])
+  for (const command of ['train', 'sft', 'generate', 'eval', 'filter', 'presets', 'doctor'])
     t.regex(help.stdout, new RegExp(`\\b${command}\\b`))
   t.regex(help.stdout, /Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 interrupted/)
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))

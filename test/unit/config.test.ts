@@ -119,6 +119,35 @@ test('what is missing is named', async (t) => {
   t.regex((await problems(minimal, ['evaluation.data=[rows.jsonl, no]']))[0]!, /'evaluation.data': no such file: .*no$/)
 })
 
+test('training files: a path, a list, or a list with a weight for each', async (t) => {
+  const files = (text: string) => problems(minimal, [`data.train=${text}`])
+  t.deepEqual(await files('[rows.jsonl, rows.jsonl]'), [])
+  t.deepEqual(await files('[{ path: rows.jsonl, weight: 2 }, { path: rows.jsonl, weight: 0.5 }]'), [])
+  t.regex((await files('[{ path: none.jsonl, weight: 2 }]'))[0]!, /'data.train': no such file: .*none.jsonl/)
+  t.regex(
+    (await files('[{ path: rows.jsonl, weight: 0 }]'))[0]!,
+    /list of \{ path, weight \} with weights above 0; got/,
+  )
+  t.regex(
+    (await files('[rows.jsonl, { path: rows.jsonl, weight: 1 }]'))[0]!,
+    /'data.train': expected a weight for every file or for none/,
+  )
+  t.regex((await problems(minimal, ['data.epochs=0']))[0]!, /'data.epochs': expected number to be >=1; got 0/)
+})
+
+test('decontamination needs problems to compare with', async (t) => {
+  t.regex(
+    (await problems(minimal, ['data.decontaminate={}']))[0]!,
+    /'data.decontaminate': nothing to compare the prompts with; give evaluation.data or data.decontaminate.against/,
+  )
+  t.deepEqual(await problems(minimal, ['data.decontaminate={}', 'evaluation.data=rows.jsonl']), [])
+  t.deepEqual(await problems(minimal, ['data.decontaminate.against=rows.jsonl']), [])
+  t.regex(
+    (await problems(minimal, ['data.decontaminate.against=[no]']))[0]!,
+    /'data.decontaminate.against': no such file/,
+  )
+})
+
 test('keys that do not fit together are an error at the key', async (t) => {
   t.regex(
     (await problems(`${minimal}promptsPerStep: 8\npromptsPerUpdate: 3\n`))[0]!,
