@@ -126,7 +126,11 @@ test('training files: a path, a list, or a list with a weight for each', async (
   t.regex((await files('[{ path: none.jsonl, weight: 2 }]'))[0]!, /'data.train': no such file: .*none.jsonl/)
   t.regex(
     (await files('[{ path: rows.jsonl, weight: 0 }]'))[0]!,
-    /list of \{ path, weight \} with weights above 0; got/,
+    /'data.train.0.weight': expected number to be >0; got 0/,
+  )
+  t.regex(
+    (await files('[{ weight: 1 }]'))[0]!,
+    /'data.train': expected a path, a list of paths, or a list of \{ path, weight \}/,
   )
   t.regex(
     (await files('[rows.jsonl, { path: rows.jsonl, weight: 1 }]'))[0]!,
