@@ -11,10 +11,19 @@ export {
   type EntropyController,
   type EntropyControllerState,
 } from './control/entropy-controller.ts'
-export { type LoadedPrompts, type LoadPromptsOptions, loadPrompts } from './data/load-prompts.ts'
+export {
+  type DataFile,
+  type DroppedRows,
+  type LoadedPrompts,
+  type LoadPromptsOptions,
+  loadPrompts,
+} from './data/load-prompts.ts'
 export type { Message, Prompt } from './data/prompt.ts'
-export { PromptStream } from './data/prompt-stream.ts'
+export { PromptStream, type PromptStreamOptions, type PromptStreamState } from './data/prompt-stream.ts'
 export { type EvaluationOptions, type EvaluationResult, evaluate } from './evaluate/evaluate.ts'
+export type { EvaluationFigures } from './evaluate/figures.ts'
+export { passAtK } from './evaluate/pass-at-k.ts'
+export { countPasses, type PassCount, type PassCountOptions } from './filter/pass-counts.ts'
 export type { Device, DType, ModelShape, TargetModule } from './native/contract.ts'
 export { NativeError, type NativeErrorCode } from './native/errors.ts'
 export type {

@@ -27,7 +27,7 @@ export class Decontamination {
       const counts = new Map<string, number>()
       for (const [whole, problem] of distinct) {
         this.#texts.add(whole)
-        for (const run of this.#runs(problem)) counts.set(run, (counts.get(run) ?? 0) + 1)
+        for (const run of new Set(this.#runs(problem))) counts.set(run, (counts.get(run) ?? 0) + 1)
       }
       for (const [run, count] of counts) (count < PHRASE ? this.#ngrams : phrases).add(run)
     }
@@ -42,15 +42,13 @@ export class Decontamination {
   }
 
   /** Every run of `ngram` words; none where the text has fewer. */
-  #runs(text: string): Set<string> {
+  *#runs(text: string): Generator<string> {
     const words =
       text
         .normalize('NFKC')
         .toLowerCase()
         .match(/[\p{L}\p{N}]+/gu) ?? []
-    const runs = new Set<string>()
-    for (let end = this.#ngram; end <= words.length; end++) runs.add(words.slice(end - this.#ngram, end).join(' '))
-    return runs
+    for (let end = this.#ngram; end <= words.length; end++) yield words.slice(end - this.#ngram, end).join(' ')
   }
 }
 
