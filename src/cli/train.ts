@@ -5,6 +5,7 @@ import { type RunSummary, runTraining } from '../train/run.ts'
 import type { StepReport } from '../train/trainer.ts'
 import { dryRun } from './dry-run.ts'
 import { interruptSignal } from './interrupt.ts'
+import { stageTable } from './stage-table.ts'
 
 /** `magic-grpo train`: exits 130 where it was interrupted. */
 export async function train(options: {
@@ -15,7 +16,7 @@ export async function train(options: {
 }): Promise<void> {
   const resolved = await resolveTrainConfig({ file: options.config, overrides: options.overrides })
   if (options.dryRun) {
-    process.stdout.write(dryRun(resolved))
+    process.stdout.write(`${dryRun(resolved)}\n${stageTable(resolved.config)}\n`)
     return
   }
   const { config } = resolved

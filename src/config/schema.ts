@@ -39,7 +39,7 @@ export const trainSchema = z
       .string()
       .min(1)
       .default('math')
-      .describe("The reward: 'math', or an exported function as './reward.ts#name'."),
+      .describe("The reward: 'math', 'code', or an exported function as './reward.ts#name'."),
     ...recipeShape,
     evaluation: evaluationSchema,
   })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
 import { dryRun } from '../../src/cli/dry-run.ts'
+import { stageTable } from '../../src/cli/stage-table.ts'
 import { formatAnnotated } from '../../src/config/format.ts'
 import { loadTrainConfig, resolveTrainConfig } from '../../src/config/train-config.ts'
 import { minimal, workspace } from './config-fixtures.ts'
@@ -92,4 +93,26 @@ test('comments stand in one column, but for long lines', (t) => {
     shown,
     ['a: 1     # a', 'bcd:', '  e: {}', `f: ${long} # f`, 'g:', '  - - 1  # g/0/0', '  - h: 2 # g/1/h', ''].join('\n'),
   )
+})
+
+test('the stages are summed up: sizes, optimizer steps a step, responses', async (t) => {
+  const { file } = await workspace(t, `preset: or1-math-7b-paper\n${minimal}`)
+  const rows = stageTable(await loadTrainConfig({ file }))
+    .split('\n')
+    .map((line) => line.slice(1).trim().split(/ +/))
+  t.deepEqual(rows, [
+    ['stage', 'steps', 'maxResponseLength', 'promptsPerStep', 'promptsPerUpdate', 'groupSize', 'N_SGD', 'responses'],
+    ['0', '740', '8192', '256', '128', '16', '2', '3031040'],
+    ['1', '1000', '16384', '256', '128', '16', '2', '4096000'],
+    ['2', '340', '32768', '256', '128', '16', '2', '1392640'],
+    ['3', '80', '32768', '128', '64', '64', '2', '655360'],
+    ['total', '2160', '9175040'],
+  ])
+})
+
+test('a run without stages is one', async (t) => {
+  const { file } = await workspace(t, minimal)
+  const rows = stageTable(await loadTrainConfig({ file, overrides: ['reuse=3', 'steps=2'] })).split('\n')
+  t.is(rows.length, 3)
+  t.deepEqual(rows[1]!.slice(1).trim().split(/ +/), ['0', '2', '1024', '64', '64', '16', '3', '2048'])
 })
