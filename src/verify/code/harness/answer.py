@@ -31,8 +31,8 @@ def lower(kind, soft):
 
 
 def confine(limits, filters):
-    for kind in ('AS', 'DATA', 'CPU', 'FSIZE', 'NOFILE', 'CORE', 'NPROC'):
-        if limits.get(kind) is not None:
+    for kind in ('DATA', 'CPU', 'FSIZE', 'NOFILE', 'NPROC'):
+        if kind in limits:
             lower(getattr(resource, 'RLIMIT_' + kind), limits[kind])
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
     stack = limits['STACK'] if hard == resource.RLIM_INFINITY else min(limits['STACK'], hard)
@@ -203,6 +203,9 @@ def describe(serving, value):
 def main():
     send(CONTROL_OUT, {'up': True})
     setup = receive(CONTROL_IN)
+    for kind in ('AS', 'CORE'):
+        if kind in setup['limits']:
+            lower(getattr(resource, 'RLIMIT_' + kind), setup['limits'][kind])
     try:
         setup['compiled'] = None if setup['command'] else compile(setup['code'], 'answer.py', 'exec', dont_inherit=True)
     except BaseException as error:

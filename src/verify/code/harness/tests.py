@@ -5,6 +5,7 @@ import random
 import symtable
 
 CONTROL_IN, CONTROL_OUT = 0, 1
+LIBRARY = ('math', 'itertools', 'functools', 'collections', 'heapq', 'bisect', 'copy', 'random', 'string')
 
 
 class BrokenTest(Exception):
@@ -47,6 +48,10 @@ class Proxies:
         self.namespace = {'__name__': 'tests', '__builtins__': builtins}
         prelude = {'__builtins__': builtins}
         exec(PRELUDE, prelude)
+        for module in LIBRARY:
+            for name, value in vars(prelude[module]).items():
+                if not name.startswith('_'):
+                    prelude.setdefault(name, value)
         self.namespace.update(prelude)
         before = dict(self.namespace)
         try:

@@ -175,7 +175,11 @@ def unpack(data, classes, foreign):
         elif tag == 's':
             made[number].update(values(entry[1]))
         elif tag == 'o':
-            made[number].__dict__.update((str(name), value(held)) for name, held in entry[2])
+            kind = type(made[number])
+            for name, held in entry[2]:
+                if name.startswith('__') or callable(getattr(kind, name, None)):
+                    raise ValueError('not plain data')  # it would stand in for a method of the class
+                made[number].__dict__[str(name)] = value(held)
     return value(top)
 
 
