@@ -4,6 +4,7 @@ import { answerProgram } from './harness.ts'
 import { type Limits, resourceLimits } from './limits.ts'
 import type { Sandbox } from './sandbox.ts'
 import { seccompFilter } from './seccomp.ts'
+import { transpile } from './transpile.ts'
 
 /** An answer, as it goes into its sandbox. */
 export interface Source {
@@ -44,6 +45,11 @@ export class AnswerProcess {
     limits: Limits,
   ): Promise<AnswerProcess | { reason: string; outcome: 'syntax' | 'crash' }> {
     program ??= answerProgram()
+    if (source.language !== 'python') {
+      const transpiled = await transpile(source.code, source.language)
+      if ('syntax' in transpiled) return { reason: transpiled.syntax, outcome: 'syntax' }
+      source = { ...source, code: transpiled.script }
+    }
     // In JSON a byte takes up to six; a value's table a little more.
     const process = sandbox.start(program, 8 * limits.output)
     const timer = setTimeout(() => process.kill(new Error('no answer from the sandbox')), STARTUP_SECONDS * 1000)
@@ -56,7 +62,7 @@ export class AnswerProcess {
     try {
       process.send(
         JSON.stringify({
-          ...{ code: source.code, prefix: source.prefix, command: sandbox.commandFor(source.language) },
+          ...{ code: source.code, prefix: source.prefix, command: sandbox.commandFor(source.language, limits.memory) },
           modules: sandbox.python.modules,
           limits: resourceLimits(limits, source.language, sandbox.countsProcesses),
           filters: [FILTER().toString('base64')],

@@ -1,5 +1,5 @@
 import { ProcessEnded } from './code-process.ts'
-import { findPythons, thisNode } from './interpreter.ts'
+import { findPythons } from './interpreter.ts'
 import { type Isolation, Sandbox } from './sandbox.ts'
 
 /** What a program finds in the sandbox, in one frame on standard output. */
@@ -46,7 +46,7 @@ export async function requireSandbox(unsafe: boolean): Promise<Sandbox> {
   console.warn(
     `\n!!! verifier code: 'unsafe: true': programs that a model writes run on this machine WITHOUT A SANDBOX, as ${process.getuid?.() === 0 ? 'nobody' : 'you'}, with your network and files.${why}\n`,
   )
-  return new Sandbox('none', python, thisNode())
+  return new Sandbox('none', python)
 }
 
 async function choose(): Promise<Choice> {
@@ -55,7 +55,7 @@ async function choose(): Promise<Choice> {
   if (pythons.length === 0) return { failures: ['no Python 3.9 or later on PATH'] }
   for (const isolation of ['bubblewrap'] as const) {
     for (const python of pythons) {
-      const sandbox = new Sandbox(isolation, python, thisNode())
+      const sandbox = new Sandbox(isolation, python)
       const failure = await probe(sandbox, isolation)
       if (failure === null) return { sandbox, failures }
       failures.push(`${isolation} with ${python.path}: ${failure}`)

@@ -18,3 +18,8 @@ export function answerProgram(): string {
 export function testsProgram(): string {
   return program('wire.py', 'remote.py', 'tests.py')
 }
+
+/** What Node runs for a JavaScript answer; see harness/answer.cjs. */
+export function nodeProgram(): string {
+  return read('answer.cjs')
+}

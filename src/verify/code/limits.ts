@@ -33,15 +33,20 @@ export interface ResourceLimits {
   NPROC?: number
 }
 
+/** Writable memory of Node before an answer has any, stacks of its threads for the most part: bytes. */
+const NODE_ITSELF = 256 * 2 ** 20
+
 /** @param ownCount the kernel counts the processes of a user namespace by themselves (Linux 5.14) and there is one */
 export function resourceLimits(limits: Limits, language: Language, ownCount: boolean): ResourceLimits {
+  const python = language === 'python'
   return {
-    ...(language === 'python' ? { AS: limits.memory } : { DATA: limits.memory }),
+    ...(python ? { AS: limits.memory } : { DATA: limits.memory + NODE_ITSELF }),
     CPU: Math.ceil(limits.secondsPerTest) + 1,
     FSIZE: limits.output,
     NOFILE: 64,
     CORE: 0,
-    STACK: Math.min(limits.memory / 4, 256 * 2 ** 20),
+    // A thread's stack is as large unless it says otherwise: Node starts with a dozen.
+    STACK: (python ? 64 : 16) * 2 ** 20,
     ...(ownCount ? { NPROC: 64 } : {}),
   }
 }

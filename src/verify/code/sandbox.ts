@@ -4,7 +4,8 @@ import { release } from 'node:os'
 import { onPath } from '../../native/libtorch.ts'
 import { CodeProcess } from './code-process.ts'
 import type { Language } from './extract-code.ts'
-import type { Interpreter } from './interpreter.ts'
+import { nodeProgram } from './harness.ts'
+import { type Interpreter, thisNode } from './interpreter.ts'
 import { seccompFilter } from './seccomp.ts'
 
 /** `bubblewrap` and `unshare` hold hostile code; `none` only limits what it uses up. */
@@ -21,12 +22,11 @@ const DEVICES = ['/dev/null', '/dev/zero', '/dev/random', '/dev/urandom']
 export class Sandbox {
   readonly isolation: Isolation
   readonly python: Interpreter
-  readonly #node: Interpreter | undefined
+  readonly #node: Interpreter = thisNode()
 
-  constructor(isolation: Isolation, python: Interpreter, node?: Interpreter) {
+  constructor(isolation: Isolation, python: Interpreter) {
     this.isolation = isolation
     this.python = python
-    this.#node = node
   }
 
   /** Whether a limit on processes counts those of one sandbox alone. */
@@ -73,15 +73,15 @@ export class Sandbox {
   }
 
   /** What runs an answer of this language instead of Python itself; null for Python. */
-  commandFor(language: Language): string[] | null {
+  commandFor(language: Language, memory: number): string[] | null {
     if (language === 'python') return null
-    if (!this.#node) throw new Error(`no Node for ${language} answers`)
-    return [this.#node.path]
+    const heap = Math.floor((0.75 * memory) / 2 ** 20)
+    return [this.#node.path, `--max-old-space-size=${heap}`, '--stack-size=15000', '-e', nodeProgram(), '--']
   }
 
   #arguments(environment: Record<string, string>): string[] {
     const { python } = this
-    const reads = [python.path, ...python.reads, ...(this.#node ? [this.#node.path] : [])]
+    const reads = [python.path, ...python.reads, this.#node.path]
     const beyond = reads.filter((path) => !LIBRARIES.some((folder) => path.startsWith(`${folder}/`)))
     return [
       ...['--unshare-user', '--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--unshare-cgroup-try'],
