@@ -39,11 +39,13 @@ export async function problemScore(
   verifier: Pick<Verifier, 'sameAnswer'>,
   signal?: AbortSignal,
 ): Promise<ProblemScore> {
+  const agreed = await majority(verdicts, verifier.sameAnswer?.bind(verifier), signal)
   return {
     source: prompt.source,
     samples: rollouts.length,
     correct: verdicts.filter(({ correct }) => correct).length,
-    majority: await majority(verdicts, verifier.sameAnswer?.bind(verifier), signal),
+    // A verifier that compares answers extracts them: where none was found, none is right.
+    majority: agreed ?? (verifier.sameAnswer ? 0 : undefined),
     length: mean(rollouts.map(({ completionTokenIds }) => completionTokenIds.length)),
     truncated: rollouts.filter(isTruncated).length,
   }
