@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { CodeVerifier, type CodeVerifierOptions } from './code/code-verifier.ts'
 import { FunctionVerifier } from './function-verifier.ts'
-import { MathVerifier, type MathVerifierOptions } from './math.ts'
+import { MathVerifier, type MathVerifierOptions } from './math/math-verifier.ts'
 import type { RewardFunction, Verifier } from './verifier.ts'
 
 const SCRIPT = /\.[cm]?[jt]s$/

@@ -7,7 +7,7 @@ import { loadPrompts } from '../../src/data/load-prompts.ts'
 import type { Message } from '../../src/data/prompt.ts'
 import { PromptStream } from '../../src/data/prompt-stream.ts'
 import { loadEvaluationSets } from '../../src/evaluate/evaluation-sets.ts'
-import { MathVerifier } from '../../src/verify/math.ts'
+import { MathVerifier } from '../../src/verify/math/math-verifier.ts'
 
 const file = (name: string) => fileURLToPath(new URL(`../golden/data/${name}`, import.meta.url))
 const tokenizer = {

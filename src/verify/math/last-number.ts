@@ -7,7 +7,7 @@ const NUMBER =
 
 /** Math delimiters, emphasis and currency between a number and the text around it. */
 const OPENERS = /(?:\\[([]|\\?\$|\*\*|[€£¥])\s?$/
-const CLOSERS = /^\s?(?:\\[)\]]|\$|\*\*|[€£¥])/
+const CLOSERS = /^\s?(?:\\[)\]]|\$|\*\*|[€£¥]|[ckm]?m[²³])/
 const PERCENT = /^ ?(?:\\?%|(?:percent|pct)\b)/
 
 /** A number stands alone after the start, a line break, `=`, `:` or a word that joins nothing to it. */

@@ -1,0 +1,87 @@
+import { type CompareOptions, equalExpressions } from './compare.ts'
+import type { Expression } from './expression.ts'
+import { type CommaReading, tokenize } from './lexer.ts'
+import { MAX_ANSWER_LENGTH, TooLarge, Unreadable } from './limits.ts'
+import { parse } from './parser.ts'
+import { comparable, unwrap } from './text.ts'
+
+/** What a comparison came to. */
+export interface Comparison {
+  equal: boolean
+  /** how it was found: one line */
+  reason: string
+}
+
+/** `1,234` may be one number, `1,22` a decimal; any comma may separate. */
+const COMMA_BETWEEN_DIGITS = /\d,\d/
+const DECIMAL_COMMA = /^[^\d([{]*\d+,(?:\d\d|\d{4,})[^\d)\]}]*$/
+const DECIMAL_COMMA_ANY = /^[^\d([{]*\d+,(?:\d{1,2}|\d{4,})[^\d)\]}]*$/
+
+/** `(B) 12`, `B. 12`: a choice with what it says. */
+const CHOICE = /^\(?([A-Z])(?:\)|\.|:)[ ~\\]/
+
+/**
+ * Whether two answers, each a text or the LaTeX of a `\boxed{}`, say the same. In doubt they differ: a reward that can be
+ * had for a wrong answer is worse than one that is missed.
+ */
+export function compareAnswers(given: string, gold: string, options: CompareOptions = {}): Comparison {
+  const quick = compareTexts(given, gold)
+  if (quick) return quick
+  const expected = readings(gold, DECIMAL_COMMA)
+  const found = readings(given, DECIMAL_COMMA_ANY)
+  if (expected.length === 0 || found.length === 0) {
+    return { equal: false, reason: 'not the same text, and no mathematics to compare' }
+  }
+  let reason = 'not the same value'
+  for (const a of expected) {
+    for (const b of found) {
+      try {
+        if (equalExpressions(a, b, options)) return { equal: true, reason: 'the same value' }
+      } catch (error) {
+        if (!(error instanceof Unreadable || error instanceof TooLarge || error instanceof RangeError)) throw error
+        reason = `can not be compared: ${error.message}`
+      }
+    }
+  }
+  return { equal: false, reason }
+}
+
+/** What can be told without reading; null for the rest. */
+export function compareTexts(given: string, gold: string): Comparison | null {
+  const longest = Math.max(given.length, gold.length)
+  if (longest > MAX_ANSWER_LENGTH) {
+    return { equal: false, reason: `an answer of ${longest} characters, more than ${MAX_ANSWER_LENGTH}` }
+  }
+  const [found, expected] = [comparable(given), comparable(gold)]
+  if (found === '' || expected === '') return { equal: false, reason: 'an empty answer' }
+  if (found === expected) return { equal: true, reason: 'the same text' }
+  if (/^[A-Z]$/.test(expected) && CHOICE.exec(found)?.[1] === expected)
+    return { equal: true, reason: 'the same choice' }
+  if (isWord(found) || isWord(expected)) return { equal: false, reason: 'not the same text' }
+  return null
+}
+
+/** Letters alone are text, but for a few that only a product of variables has. */
+function isWord(text: string): boolean {
+  return (
+    /^[A-Za-z][A-Za-z ]+$/.test(text) &&
+    !/^(?:[xyzwtpqrsmnk]{2,4}|[a-z](?: [a-z])+)$/.test(text) &&
+    !/^(?:pi|inf|infinity)$/i.test(text)
+  )
+}
+
+/** The ways to read an answer, the likeliest first; none where it is no mathematics. */
+export function readings(raw: string, decimalComma: RegExp = DECIMAL_COMMA): Expression[] {
+  const text = unwrap(raw)
+  const commas: CommaReading[] = ['thousands']
+  if (COMMA_BETWEEN_DIGITS.test(text)) commas.push('list')
+  if (decimalComma.test(text)) commas.push('decimal')
+  return commas.flatMap((reading) => {
+    try {
+      return [parse(tokenize(text, reading))]
+    } catch (error) {
+      if (error instanceof Unreadable || error instanceof TooLarge || error instanceof RangeError) return []
+      throw error
+    }
+  })
+}

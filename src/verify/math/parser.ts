@@ -1,0 +1,169 @@
+import type { Bracket, Expression, Joint, RelationOperator } from './expression.ts'
+import { listItems } from './expression.ts'
+import { MAX_ITEMS, TooLarge, Unreadable } from './limits.ts'
+import { ScalarParser } from './scalar-parser.ts'
+import { SHORT_UNITS, VALUE_WORDS } from './symbols.ts'
+import { isEnd, isOperator, RELATIONS, type Token } from './token.ts'
+
+const MAX_UNIT_WORDS = 4
+
+/**
+ * Reads tokens as an answer: a list of relations of set expressions of ratios of sums.
+ *
+ * @throws Unreadable where they are none, TooLarge
+ */
+export function parse(tokens: readonly Token[]): Expression {
+  const parser = new Parser(tokens)
+  const answer = parser.list()
+  parser.expectEnd()
+  return answer
+}
+
+class Parser extends ScalarParser {
+  /** `a, b; c and d`: lists of lists, where `;` separates more than words, and those more than commas. */
+  list(): Expression {
+    return this.joined([';'], () => this.joined(['and', 'or'], () => this.joined([','], () => this.relation())))
+  }
+
+  protected joined(joints: Joint[], read: () => Expression): Expression {
+    const items = [read()]
+    let joint: Joint | undefined
+    for (;;) {
+      const found = joints.find((text) => this.is(text))
+      // `1, 2, and 3`: the comma is none
+      if (
+        !found ||
+        (found === ',' &&
+          this.tokens[this.at + 1] &&
+          ['and', 'or'].some((word) => isOperator(this.tokens[this.at + 1], word)))
+      )
+        break
+      this.at++
+      if (joint && joint !== found) throw new Unreadable('`and` and `or` together')
+      joint = found
+      items.push(read())
+      if (items.length > MAX_ITEMS) throw new TooLarge('list')
+    }
+    if (!joint) {
+      if (joints[0] === ',' && this.is(',')) this.at++
+      return items[0]!
+    }
+    if (joints[0] === ',' && this.is(',')) this.at++
+    // `1, 2 and 3` is one list
+    return {
+      kind: 'list',
+      joint,
+      items:
+        joint === 'and' || joint === 'or'
+          ? items.flatMap((item) => (item.kind === 'list' && item.joint === ',' ? item.items : [item]))
+          : items,
+    }
+  }
+
+  protected relation(): Expression {
+    const sides = [this.quantity()]
+    const operators: RelationOperator[] = []
+    while (this.next?.type === 'operator' && RELATIONS.has(this.next.text)) {
+      operators.push(this.next.text as RelationOperator)
+      this.at++
+      // `x < = 5` and `x =`
+      sides.push(this.quantity())
+    }
+    return operators.length === 0 ? sides[0]! : { kind: 'relation', sides, operators }
+  }
+
+  /** A set expression, with a unit after it. */
+  protected quantity(): Expression {
+    const value = this.setExpression()
+    const unit = this.unit()
+    return unit === null ? value : { kind: 'quantity', value, unit }
+  }
+
+  protected setExpression(): Expression {
+    let left = this.ratio()
+    for (;;) {
+      const operator = (['union', 'intersection', 'difference'] as const).find((name) => this.take(name))
+      if (!operator) return left
+      left = { kind: 'setOperation', operator, left, right: this.ratio() }
+    }
+  }
+
+  protected ratio(): Expression {
+    const parts = [this.sum()]
+    while (this.take(':')) parts.push(this.sum())
+    return parts.length === 1 ? parts[0]! : { kind: 'ratio', parts }
+  }
+
+  protected tuple(open: Bracket): Expression {
+    const bars = this.bars
+    this.bars = 0
+    const inner = this.list()
+    this.bars = bars
+    const close = this.next
+    const text = close?.type === 'operator' ? close.text : ''
+    if (text !== ')' && text !== ']' && text !== '>>') throw new Unreadable(`${open} is not closed`)
+    this.at++
+    if (inner.kind === 'list') return { kind: 'tuple', open, close: text === '>>' ? '>' : text, items: inner.items }
+    if (open === '(' && text === ')') return inner
+    if (open === '[' && text === ']') return inner
+    throw new Unreadable(`${open} is closed by ${text}`)
+  }
+
+  protected set(): Expression {
+    if (this.take('set}')) return { kind: 'namedSet', name: 'empty' }
+    const inner = this.closing('set}')
+    return { kind: 'set', items: listItems(inner) }
+  }
+
+  protected matrix(): Expression {
+    const rows: Expression[][] = []
+    let row: Expression[] = []
+    let items = 0
+    while (this.next && this.next.type !== 'end') {
+      if (this.take('&')) continue
+      if (this.take('\\\\')) {
+        if (row.length > 0) rows.push(row)
+        row = []
+        continue
+      }
+      row.push(this.relation())
+      if (++items > MAX_ITEMS) throw new TooLarge('matrix')
+    }
+    if (row.length > 0) rows.push(row)
+    this.at++
+    if (rows.length === 0 || rows.some(({ length }) => length !== rows[0]!.length)) {
+      throw new Unreadable('a matrix with rows of different lengths')
+    }
+    return { kind: 'matrix', rows }
+  }
+
+  /** The words after a value that are its unit: `square meters`, `km/h`, `cm^2`. */
+  protected unit(): string | null {
+    const start = this.at
+    const words: string[] = []
+    while (this.next && !isEnd(this.next)) {
+      const token = this.next
+      if (token.type === 'word' || (token.type === 'symbol' && SHORT_UNITS.has(token.text))) {
+        words.push(singular(token.text))
+        this.at++
+      } else if (words.length > 0 && this.take('^')) {
+        words[words.length - 1] += `^${this.subscript()}`
+      } else if (words.length > 0 && this.take('/')) words.push('/')
+      else break
+    }
+    const isUnit = words.every((word) => !VALUE_WORDS.has(word.toLowerCase()) && !VALUE_WORDS.has(`${word}s`))
+    if (words.length > 0 && words.length <= MAX_UNIT_WORDS && isUnit && (!this.next || isEnd(this.next)))
+      return words.join(' ')
+    if (words.length > 0) throw new Unreadable('words that are no unit')
+    this.at = start
+    return null
+  }
+}
+
+function singular(word: string): string {
+  return word.length > 3 && word.endsWith('s')
+    ? word.slice(0, -1).toLowerCase()
+    : word.length > 3
+      ? word.toLowerCase()
+      : word
+}
