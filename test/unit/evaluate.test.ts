@@ -1,7 +1,7 @@
 import test from 'ava'
 import { type EvaluationOptions, evaluate, evaluationMetrics } from '../../src/evaluate/evaluate.ts'
 import { LocalEngine } from '../../src/rollout/local-engine.ts'
-import { MathVerifier } from '../../src/verify/math.ts'
+import { MathVerifier } from '../../src/verify/math/math-verifier.ts'
 import type { Verifier } from '../../src/verify/verifier.ts'
 import { group } from './fixtures.ts'
 
