@@ -12,6 +12,7 @@ import {
   onPath,
 } from '../native/libtorch.ts'
 import { chooseLibtorch, findAddon, loadAddon } from '../native/load.ts'
+import { bestSandbox } from '../verify/code/choose-sandbox.ts'
 
 /** `missing` stops training; `absent` only takes something optional away. */
 export type FindingState = 'found' | 'absent' | 'missing'
@@ -46,10 +47,11 @@ export async function doctor(env: Environment = process.env): Promise<DoctorRepo
 export async function examine(env: Environment = process.env): Promise<Finding[]> {
   const libtorch = libtorchFinding(env)
   const addon = addonFinding(env)
-  const [processor, cuda, python, tools] = await Promise.all([
+  const [processor, cuda, python, sandbox, tools] = await Promise.all([
     processorFinding(),
     cudaFinding(env, addon.versions),
     pythonFinding(env),
+    sandboxFinding(),
     Promise.all([...TOOLS].map((tool) => toolFinding(tool, env))),
   ])
   return [
@@ -60,6 +62,7 @@ export async function examine(env: Environment = process.env): Promise<Finding[]
     memoryFinding(),
     cuda,
     python,
+    sandbox,
     ...tools,
   ]
 }
@@ -165,9 +168,32 @@ async function pythonFinding(env: Environment): Promise<Finding> {
     return {
       name: 'Python',
       state: 'found',
-      detail: `${version.replace('Python ', '')} (optional: only tests and pip use it)`,
+      detail: `${version.replace('Python ', '')} (optional: it runs code answers; pip and tests use it)`,
     }
-  return { name: 'Python', state: 'absent', detail: 'not on PATH (optional: only tests and pip use it)' }
+  return {
+    name: 'Python',
+    state: 'absent',
+    detail: 'not on PATH (optional: it runs code answers; pip and tests use it)',
+  }
+}
+
+/** Which sandbox the code verifier would use, tried out. */
+export async function sandboxFinding(choice = bestSandbox()): Promise<Finding> {
+  const name = 'code sandbox'
+  const { sandbox, failures } = await choice
+  if (!sandbox) {
+    const remedy = [
+      ...failures,
+      'On Debian or Ubuntu: apt-get install bubblewrap python3. Without one, code rewards are refused unless unsafe: true.',
+    ]
+    return { name, state: 'absent', detail: 'none works (only code rewards need it)', remedy: remedy.join('\n') }
+  }
+  const { isolation, python } = sandbox
+  const walls = 'no network, no files, a seccomp filter, an unprivileged user'
+  const detail = `${isolation} with ${python.path} (${python.version}): ${walls}`
+  return isolation === 'bubblewrap'
+    ? { name, state: 'found', detail }
+    : { name, state: 'found', detail, remedy: `In place of bubblewrap: ${failures[0]}` }
 }
 
 interface Tool {
@@ -177,9 +203,7 @@ interface Tool {
 }
 
 const TOOLS: Tool[] = [
-  { names: ['bwrap'], purpose: 'sandbox for code rewards', package: 'bubblewrap' },
-  { names: ['unshare'], purpose: 'sandbox for code rewards', package: 'util-linux' },
-  { names: ['prlimit'], purpose: 'sandbox for code rewards', package: 'util-linux' },
+  { names: ['bwrap'], purpose: 'the sandbox of code rewards', package: 'bubblewrap' },
   { names: ['g++', 'clang++', 'c++'], purpose: 'building the addon', package: 'g++' },
   { names: ['cmake'], purpose: 'building the addon', package: 'cmake' },
   { names: ['ninja', 'make'], purpose: 'building the addon', package: 'ninja-build' },

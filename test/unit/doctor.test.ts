@@ -10,7 +10,9 @@ import {
   libtorchFinding,
   nodeFinding,
   render,
+  sandboxFinding,
 } from '../../src/cli/doctor.ts'
+import { Sandbox } from '../../src/verify/code/sandbox.ts'
 
 function temporary(t: ExecutionContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'doctor-test-'))
@@ -35,9 +37,8 @@ test('on a built clone everything that training needs is there', async (t) => {
     'memory',
     'CUDA',
     'Python',
+    'code sandbox',
     'bwrap',
-    'unshare',
-    'prlimit',
     'g++',
     'cmake',
     'ninja',
@@ -73,8 +74,6 @@ test('tools that are not on PATH are absent, with the package to install', async
   const findings = await examine({ PATH: temporary(t), HOME: temporary(t) })
   const packages = {
     bwrap: 'bubblewrap',
-    unshare: 'util-linux',
-    prlimit: 'util-linux',
     'g++': 'g++',
     cmake: 'cmake',
     ninja: 'ninja-build',
@@ -136,4 +135,22 @@ test('the text: one line a finding, remedies under it, color only where wanted',
     ].join('\n'),
   )
   t.true(render(findings, true).startsWith('\x1b[32mok     \x1b[0m  one'))
+})
+
+test('the code sandbox: which holds, or why none does', async (t) => {
+  const python = { path: '/usr/bin/python3', version: '3.11.2', reads: [], modules: [] }
+  const failure = 'bubblewrap with /usr/bin/python3: bwrap is not on PATH'
+  const good = await sandboxFinding(Promise.resolve({ sandbox: new Sandbox('bubblewrap', python), failures: [] }))
+  t.like(good, { state: 'found', remedy: undefined })
+  t.regex(good.detail, /^bubblewrap with \/usr\/bin\/python3 \(3\.11\.2\): no network/)
+  const fallback = await sandboxFinding(
+    Promise.resolve({ sandbox: new Sandbox('unshare', python), failures: [failure] }),
+  )
+  t.like(fallback, { state: 'found', remedy: `In place of bubblewrap: ${failure}` })
+  const none = await sandboxFinding(Promise.resolve({ failures: [failure] }))
+  t.is(none.state, 'absent')
+  t.regex(
+    none.remedy!,
+    /^bubblewrap with .*\n.*apt-get install bubblewrap python3\. Without one, code rewards are refused/,
+  )
 })

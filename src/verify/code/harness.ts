@@ -11,12 +11,18 @@ function program(...parts: string[]): string {
 
 /** Runs an answer; see harness/answer.py. */
 export function answerProgram(): string {
-  return program('wire.py', 'answer.py')
+  return program('confine.py', 'wire.py', 'answer.py')
 }
 
 /** Runs the tests of functions; see harness/tests.py. */
 export function testsProgram(): string {
   return program('wire.py', 'remote.py', 'tests.py')
+}
+
+/** What a program begins with that builds its own walls, as bubblewrap would; see harness/enter.py. */
+export function enterProgram(reads: string[], links: Record<string, string>, filter: Buffer): string {
+  const call = `enter(${JSON.stringify(reads)}, ${JSON.stringify(links)}, '${filter.toString('base64')}')`
+  return [read('confine.py'), read('enter.py'), call].join('\n')
 }
 
 /** What Node runs for a JavaScript answer; see harness/answer.cjs. */
