@@ -2,21 +2,21 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EntropyControllerState } from '../control/entropy-controller.ts'
-import type { PromptStream } from '../data/prompt-stream.ts'
 import { syncFolder, writeAtomic } from '../metrics/atomic-write.ts'
 import type { Policy } from '../policy/policy.ts'
+import type { StageState } from '../stage/stage-scheduler.ts'
 
 /** What a run needs, beside weights and optimizer, to go on exactly. Plain JSON in trainer.json. */
 export interface TrainerState {
   /** Format of this record. */
-  version: 2
+  version: 3
   /** The last completed step. */
   step: number
   seed: number
   controller: EntropyControllerState
-  /** Where the prompt stream stands. */
-  stream: ReturnType<PromptStream['state']>
-  /** How many prompts the stream shuffles. */
+  /** Where the run stands in its stages and their prompts. */
+  stages: StageState
+  /** How many prompts the run has. */
   promptCount: number
   /** Of the ids of the prompts in their order, hexadecimal: a position means nothing in others. */
   promptHash: string
@@ -99,8 +99,8 @@ async function readState(path: string): Promise<TrainerState> {
   } catch {
     throw new Error(`${path}: not JSON; remove this checkpoint's folder to resume from the one before`)
   }
-  if (state.version !== 2 || !Number.isInteger(state.step))
-    throw new Error(`${path}: version is ${state.version}, expected 2; it was written by another release`)
+  if (state.version !== 3 || !Number.isInteger(state.step))
+    throw new Error(`${path}: version is ${state.version}, expected 3; it was written by another release`)
   return state as TrainerState
 }
 

@@ -36,9 +36,10 @@ export class Evaluator {
     for (const line of (await this.#folder?.evaluations.read()) ?? []) this.#remember(line.step, line)
   }
 
-  isDue(step: number, lastStep: number): boolean {
+  /** Before the first step and every so many; what comes after the last is for the caller to know. */
+  isDue(step: number): boolean {
     const { every } = this.#evaluation
-    return step === 0 || step === lastStep || (every > 0 && step % every === 0)
+    return step === 0 || (every > 0 && step % every === 0)
   }
 
   /** Mean accuracy over all problems of all sets at a step, or undefined where there was no evaluation. */

@@ -5,6 +5,7 @@ import { ConfigError } from '../config/config-error.ts'
 import { formatConfig } from '../config/format.ts'
 import type { EvaluationResult } from '../evaluate/evaluate.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
+import type { StageTransition } from '../stage/stage-scheduler.ts'
 import { writeAtomic } from './atomic-write.ts'
 import { JsonLines } from './json-lines.ts'
 import { drawCurves } from './picture.ts'
@@ -20,17 +21,20 @@ export const runFiles = ['metrics.jsonl', 'evaluation.jsonl', 'checkpoints']
 /**
  * Everything that a run leaves on disk:
  *
- *     config.yaml  metrics.jsonl  evaluation.jsonl  rollouts/step-000001.jsonl
+ *     config.yaml  metrics.jsonl  stages.jsonl  evaluation.jsonl  rollouts/step-000001.jsonl
  *     checkpoints/step-000001/  curves.svg  summary.json
  */
 export class RunFolder {
   readonly path: string
   readonly metrics: JsonLines<Metrics>
+  /** The stages after the first, each with its first step. */
+  readonly stages: JsonLines<StageTransition>
   readonly evaluations: JsonLines<EvaluationLine>
 
   constructor(path: string) {
     this.path = path
     this.metrics = new JsonLines(join(path, 'metrics.jsonl'))
+    this.stages = new JsonLines(join(path, 'stages.jsonl'))
     this.evaluations = new JsonLines(join(path, 'evaluation.jsonl'))
   }
 
@@ -69,6 +73,7 @@ export class RunFolder {
   /** Drops all that is past `step`: a resumed run does those steps again. */
   async truncateAfter(step: number): Promise<void> {
     await this.metrics.truncateAfter(step)
+    await this.stages.truncateAfter(step)
     await this.evaluations.truncateAfter(step)
     const rollouts = join(this.path, 'rollouts')
     for (const name of await readdir(rollouts).catch(() => []))

@@ -33,6 +33,10 @@ export function estimateEntropy(rollouts: readonly Rollout[]): EntropyEstimates 
 /** What a step did, as its metrics see it. */
 export interface StepRecord {
   step: number
+  /** from 1 */
+  stage: number
+  /** N_SGD, as the settings have it. */
+  updatesPerStep: number
   groups: readonly RolloutGroup[]
   /** One an update; empty where every group was rejected. */
   updates: readonly StepStats[]
@@ -63,8 +67,7 @@ export function stepMetrics(record: StepRecord): Metrics {
 
   return {
     step: record.step,
-    // A run is one stage.
-    stage: 1,
+    stage: record.stage,
     'actor/loss': weighted((update) => update.loss),
     'actor/policy_loss': weighted((update) => update.policyLoss),
     'actor/entropy': record.entropy.full,
@@ -78,6 +81,7 @@ export function stepMetrics(record: StepRecord): Metrics {
     'actor/kl': weighted((update) => update.kl),
     'actor/grad_norm': mean(applied.map((update) => update.gradNorm)),
     'actor/learning_rate': record.learningRate,
+    'actor/updates_per_step': record.updatesPerStep,
     'actor/updates': updates.length,
     'actor/updates_skipped': updates.length - applied.length,
     'reward/mean': mean(rewards),
@@ -86,6 +90,8 @@ export function stepMetrics(record: StepRecord): Metrics {
     'group/solve_all': summary.solveAll,
     'group/solve_none': summary.solveNone,
     'group/kept': summary.kept,
+    'group/all_rejected': summary.kept === 0 ? 1 : 0,
+    'rollout/prompts': groups.length,
     ...prefixed('response_length', spread(rollouts.map(({ completionTokenIds }) => completionTokenIds.length))),
     'response/truncated': share(rollouts, isTruncated),
     accuracy: share(verdicts, ({ correct }) => correct),

@@ -1,6 +1,7 @@
 import { groupAdvantages, isDegenerate } from '../advantage/group-advantage.ts'
-import type { RecipeConfig } from '../config/recipe-schema.ts'
+import { overlongPenalty } from '../advantage/overlong-penalty.ts'
 import { isTruncated, type Rollout, type RolloutGroup, type Sampled } from '../rollout/rollout.ts'
+import type { Stage } from '../stage/resolve-stages.ts'
 import type { Verdict, Verifier } from '../verify/verifier.ts'
 
 /**
@@ -10,14 +11,16 @@ import type { Verdict, Verifier } from '../verify/verifier.ts'
 export async function grade(
   sampled: readonly Sampled[],
   verifier: Pick<Verifier, 'verify'>,
-  config: Pick<RecipeConfig, 'truncation' | 'advantage'>,
+  { truncation, advantage, maxResponseLength }: Pick<Stage, 'truncation' | 'advantage' | 'maxResponseLength'>,
   signal?: AbortSignal,
 ): Promise<RolloutGroup[]> {
-  const { truncation, advantage } = config
   return Promise.all(
     sampled.map(async (group) => {
       const verdicts = await verifyGroup(group, verifier, truncation.reward, signal)
-      const rewards = verdicts.map(({ reward }) => reward)
+      const rewards = verdicts.map(({ reward }, index) => {
+        const { length } = group.rollouts[index]!.completionTokenIds
+        return reward - overlongPenalty(length, { maxResponseLength, ...truncation })
+      })
       const advantages = groupAdvantages(rewards, group.rollouts.map(isTruncated), {
         mask: truncation.advantageMask,
         divideByStd: advantage.divideByStd,
@@ -44,10 +47,7 @@ export async function verifyGroup(
 }
 
 /** The responses that count in the loss and in the entropy: with a mask on truncated ones, not those. */
-export function trainedRollouts(
-  groups: readonly RolloutGroup[],
-  { truncation }: Pick<RecipeConfig, 'truncation'>,
-): Rollout[] {
+export function trainedRollouts(groups: readonly RolloutGroup[], { truncation }: Pick<Stage, 'truncation'>): Rollout[] {
   const masked = truncation.advantageMask !== 'none'
   return groups.flatMap(({ rollouts }) => rollouts.filter((rollout) => !masked || !isTruncated(rollout)))
 }

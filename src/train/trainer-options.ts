@@ -5,6 +5,8 @@ import type { RunEvaluation } from '../evaluate/evaluator.ts'
 import type { Metrics } from '../metrics/step-metrics.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
+import type { Stage } from '../stage/resolve-stages.ts'
+import type { StageTransition } from '../stage/stage-scheduler.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import type { RewardFunction, Verifier } from '../verify/verifier.ts'
 
@@ -13,6 +15,8 @@ export interface StepReport {
   step: number
   metrics: Metrics
   groups: RolloutGroup[]
+  /** The stage that began with this step, where one did. */
+  transition?: StageTransition | undefined
   /** Empty where the step was not evaluated. */
   evaluations: EvaluationResult[]
 }
@@ -30,6 +34,8 @@ export interface TrainerOptions {
   policy: Policy
   tokenizer: Pick<Tokenizer, 'decode' | 'stopTokenIds'>
   prompts: readonly Prompt[]
+  /** Passes over the prompts after which a stage ends; default without end. */
+  epochs?: number | undefined
   /** A verifier, or a plain function of a response, such as `({ response, answer }) => response.includes(answer)`. */
   verifier: Pick<Verifier, 'verify'> | RewardFunction
   /** Any key of the recipe; the others have their defaults. */
@@ -45,6 +51,8 @@ export interface TrainerOptions {
   output?: string
   /** What config.yaml and summary.json say; default the recipe. */
   settings?: object
+  /** A stage after the first begins. */
+  onStage?: (transition: StageTransition, stage: Stage) => void
   onStep?: (report: StepReport) => void
   onProgress?: (progress: TrainerProgress) => void
 }

@@ -1,17 +1,9 @@
-import { createHash } from 'node:crypto'
-import {
-  optimizerPath,
-  prepareCheckpoint,
-  pruneCheckpoints,
-  type RunCheckpoint,
-  type TrainerState,
-} from '../checkpoint/run-checkpoint.ts'
+import { optimizerPath, type RunCheckpoint } from '../checkpoint/run-checkpoint.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { parseRecipe } from '../config/recipe.ts'
 import type { RecipeConfig } from '../config/recipe-schema.ts'
-import type { EntropyController } from '../control/entropy-controller.ts'
+import type { EntropyControllerState } from '../control/entropy-controller.ts'
 import type { Prompt } from '../data/prompt.ts'
-import { PromptStream } from '../data/prompt-stream.ts'
 import { type EvaluationResult, evaluationMetrics } from '../evaluate/evaluate.ts'
 import { Evaluator } from '../evaluate/evaluator.ts'
 import { RunFolder } from '../metrics/run-folder.ts'
@@ -20,20 +12,24 @@ import { Stopwatch } from '../metrics/stopwatch.ts'
 import type { StepStats } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
+import { resolveStages, type Stage } from '../stage/resolve-stages.ts'
+import { StageScheduler, type StageState, type StageTransition } from '../stage/stage-scheduler.ts'
 import { FunctionVerifier } from '../verify/function-verifier.ts'
 import type { Verifier } from '../verify/verifier.ts'
 import { isAbort } from './abort.ts'
+import { Checkpointer } from './checkpointer.ts'
+import { collectGroups } from './collect-groups.ts'
 import { entropyControl } from './entropy-control.ts'
 import { grade, trainedRollouts } from './grade.ts'
 import { learningRateAt } from './learning-rate.ts'
 import { referenceOf } from './reference.ts'
 import type { RunResult, StepReport, TrainerOptions, TrainerProgress } from './trainer-options.ts'
-import { updatePolicy } from './update.ts'
+import { updatePolicy, updatesPerStep } from './update.ts'
 
 export type { RunResult, StepReport, TrainerOptions, TrainerProgress }
 
 /**
- * Trains a policy by GRPO with adaptive entropy control (Skywork-OR1, eq 2.5, 3.1 and 3.2).
+ * Trains a policy by GRPO with adaptive entropy control (Skywork-OR1, eq 2.5, 3.1 and 3.2), stage by stage.
  *
  * @example
  *     const trainer = new Trainer({ policy, tokenizer, prompts, verifier, config: { steps: 60, learningRate: 5e-6 } })
@@ -45,13 +41,12 @@ export class Trainer {
   readonly #options: TrainerOptions
   readonly #verifier: Pick<Verifier, 'verify'>
   readonly #engine: LocalEngine
-  readonly #stream: PromptStream
-  readonly #controller: EntropyController
-  readonly #estimator: 'full' | 'sampled'
+  readonly #scheduler: StageScheduler
   readonly #evaluator: Evaluator | undefined
+  readonly #checkpointer: Checkpointer | undefined
+  #control: ReturnType<typeof entropyControl>
   #started = false
   #step = 0
-  #savedStep = 0
   /** Weights, counters and records are those of `#step`: no update or record of a failed step lies between. */
   #whole = true
   #seconds = () => 0
@@ -59,21 +54,20 @@ export class Trainer {
   /** @throws ConfigError where the config is wrong, there are no prompts, or a reference policy is missing */
   constructor(options: TrainerOptions) {
     this.config = parseRecipe(options.config ?? {})
-    if (options.prompts.length === 0) throw new ConfigError("'prompts': expected at least one prompt; got none")
-    if (this.config.klCoefficient > 0 && !referenceOf(options))
+    const stages = resolveStages(this.config)
+    const { policy, tokenizer, prompts, verifier, evaluation } = options
+    if (prompts.length === 0) throw new ConfigError("'prompts': expected at least one prompt; got none")
+    if (stages.some(({ klCoefficient }) => klCoefficient > 0) && !referenceOf(options))
       throw new ConfigError("'referencePolicy': expected a policy, as klCoefficient is above 0; it is missing")
     this.#options = options
-    this.folder = options.output === undefined ? undefined : new RunFolder(options.output)
-    const { verifier } = options
     this.#verifier =
       typeof verifier === 'function' ? new FunctionVerifier(verifier.name || 'reward', verifier) : verifier
-    this.#engine = new LocalEngine(options.policy, options.tokenizer)
-    this.#stream = new PromptStream(options.prompts, { seed: this.config.seed })
-    const { controller, estimator } = entropyControl(this.config.entropy)
-    this.#controller = controller
-    this.#estimator = estimator
-    if (options.evaluation)
-      this.#evaluator = new Evaluator(this.#engine, this.#verifier, options.evaluation, this.folder)
+    this.#engine = new LocalEngine(policy, tokenizer)
+    this.#scheduler = new StageScheduler(stages, prompts, { seed: this.config.seed, epochs: options.epochs })
+    this.#control = entropyControl(this.#stage.entropy)
+    this.folder = options.output === undefined ? undefined : new RunFolder(options.output)
+    this.#checkpointer = this.folder && new Checkpointer(this.folder, policy, prompts, this.config)
+    if (evaluation) this.#evaluator = new Evaluator(this.#engine, this.#verifier, evaluation, this.folder)
   }
 
   /** Steps completed so far. */
@@ -81,8 +75,12 @@ export class Trainer {
     return this.#step
   }
 
+  get #stage(): Stage {
+    return this.#scheduler.stage
+  }
+
   /**
-   * Trains until `config.steps` are done. Where the signal aborts, the step that was under way is given up, the last
+   * Trains until the last stage is over. Where the signal aborts, the step that was under way is given up, the last
    * completed one is saved, and the result says so. Where anything fails, the last completed step is saved too, unless
    * an update of the step that failed has changed the weights already.
    *
@@ -98,9 +96,9 @@ export class Trainer {
     let interrupted = false
     try {
       // The first evaluation, or the one that a resumed run was stopped in.
-      await this.#evaluate(this.#step, signal)
-      while (this.#step < this.config.steps) await this.trainStep(signal)
-      await this.#evaluate(this.#step, signal)
+      await this.#evaluate(signal)
+      while (!this.#scheduler.done) await this.trainStep(signal)
+      await this.#evaluate(signal)
     } catch (error) {
       if (!isAbort(error, signal)) {
         // Where saving fails as well, the first error is the cause.
@@ -117,56 +115,55 @@ export class Trainer {
       seconds,
       interrupted,
       accuracyBefore: this.#evaluator?.accuracyAt(0) ?? null,
-      accuracyAfter: this.#evaluator?.accuracyAt(this.config.steps) ?? null,
+      accuracyAfter: (this.#scheduler.done ? this.#evaluator?.accuracyAt(this.#step) : undefined) ?? null,
     }
   }
 
   /** One training step: rollouts, their grades, and the updates that follow from them. */
   async trainStep(signal?: AbortSignal): Promise<StepReport> {
     signal?.throwIfAborted()
-    const { config } = this
     const step = this.#step + 1
     const clock = new Stopwatch()
-    const streamBefore = this.#stream.state()
+    const before = this.#position()
     try {
-      const prompts = this.#stream.next(config.promptsPerStep)
-      const sampled = await clock.time('rollout', () => this.#rollout(prompts, step, signal))
-      const groups = await clock.time('verify', () => grade(sampled, this.#verifier, config, signal))
+      const transition = await this.#advance(step)
+      const stage = this.#stage
+      const groups = await this.#collect(step, clock, signal)
       const kept = groups.filter((group) => !group.rejected)
-      const entropy = estimateEntropy(trainedRollouts(kept.length > 0 ? kept : groups, config))
-      const observed = entropy[this.#estimator]
-      const coefficient = this.#controller.coefficient
-      const appliedCoefficient = kept.length > 0 ? this.#controller.applied(observed) : 0
-      const learningRate = learningRateAt(step, config)
+      const entropy = estimateEntropy(trainedRollouts(kept.length > 0 ? kept : groups, stage))
+      const { controller, estimator } = this.#control
+      const coefficient = controller.coefficient
+      const appliedCoefficient = kept.length > 0 ? controller.applied(entropy[estimator]) : 0
+      const learningRate = learningRateAt(step, stage)
       const updates = await clock.time('update', () =>
         this.#update(kept, { learningRate, entropyCoefficient: appliedCoefficient }, signal),
       )
-      if (kept.length > 0) this.#controller.observe(observed)
+      if (kept.length > 0) controller.observe(entropy[estimator])
+      const place = { step, stage: this.#scheduler.number, updatesPerStep: updatesPerStep(stage) }
+      const metrics = stepMetrics({ ...place, groups, updates, entropy, coefficient, appliedCoefficient, learningRate })
+      this.#scheduler.record(metrics, groups)
       this.#step = step
       this.#whole = false
-      const metrics = stepMetrics({ step, groups, updates, entropy, coefficient, appliedCoefficient, learningRate })
-      return await this.#record(metrics, groups, updates, clock, signal)
+      return await this.#record({ step, metrics, groups, transition, evaluations: [] }, updates, clock, signal)
     } catch (error) {
-      if (this.#step < step) this.#stream.restore(streamBefore)
+      if (this.#step < step) this.#restore(before)
       throw error
     }
   }
 
   /**
-   * Goes on from a checkpoint of `output`: weights, optimizer, controller and prompt stream are restored, and what the
-   * run wrote past it is dropped. Without a checkpoint the run starts again from its beginning.
+   * Goes on from a checkpoint of `output`: weights, optimizer, controller, stage and prompt stream are restored, and what
+   * the run wrote past it is dropped. Without a checkpoint the run starts again from its beginning.
    *
    * @throws ConfigError where the seed or the prompts are not those of the run, whose position in them is restored
    */
   async resume(checkpoint: RunCheckpoint | undefined): Promise<void> {
     if (checkpoint) {
       const { state, path } = checkpoint
-      this.#requireSameStream(state)
+      this.#checkpointer?.resume(state)
       await this.#options.policy.loadOptimizer(optimizerPath(path))
-      this.#controller.restore(state.controller)
-      this.#stream.restore(state.stream)
+      this.#restore(state)
       this.#step = state.step
-      this.#savedStep = state.step
       this.#seconds = () => state.seconds
     }
     this.#started = true
@@ -174,29 +171,44 @@ export class Trainer {
     await this.#evaluator?.resume()
   }
 
-  #requireSameStream(state: TrainerState): void {
-    const { seed } = this.config
-    if (state.seed !== seed)
-      throw new ConfigError(
-        `'seed': ${seed}, but the run that is resumed had ${state.seed}, which shuffles its prompts; give seed=${state.seed}`,
-      )
-    const { prompts } = this.#options
-    if (state.promptCount !== prompts.length)
-      throw new ConfigError(
-        `'data.train': ${prompts.length} prompts, but the run that is resumed had ${state.promptCount}; give the same data`,
-      )
-    if (state.promptHash !== hashPrompts(prompts))
-      throw new ConfigError(
-        `'data.train': other prompts, or in another order, than the run that is resumed had; give the same data`,
-      )
+  #position(): { controller: EntropyControllerState; stages: StageState } {
+    return { controller: this.#control.controller.state(), stages: this.#scheduler.state() }
   }
 
-  #rollout(prompts: readonly Prompt[], step: number, signal: AbortSignal | undefined) {
-    const { seed, groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize } = this.config
+  #restore({ controller, stages }: { controller: EntropyControllerState; stages: StageState }): void {
+    this.#scheduler.restore(stages)
+    this.#control = entropyControl(this.#stage.entropy)
+    this.#control.controller.restore(controller)
+  }
+
+  /** Begins the next stage where the one before is over. */
+  async #advance(step: number): Promise<StageTransition | undefined> {
+    const transition = this.#scheduler.advance(step)
+    if (!transition) return undefined
+    const state = this.#control.controller.state()
+    this.#control = entropyControl(this.#stage.entropy)
+    const { controller } = this.#control
+    if (!transition.resetController && controller.state().kind === state.kind) controller.restore(state)
+    if (transition.resetOptimizer) await this.#options.policy.resetOptimizer()
+    this.#options.onStage?.(transition, this.#stage)
+    return transition
+  }
+
+  #collect(step: number, clock: Stopwatch, signal: AbortSignal | undefined): Promise<RolloutGroup[]> {
+    const stage = this.#stage
+    const { groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize } = stage
     const sampling = { samples: groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize }
-    const onProgress = ({ tokens }: { tokens: number }) =>
-      this.#options.onProgress?.({ step, phase: 'rollout', tokens })
-    return this.#engine.rollout(prompts, sampling, { seeds: [seed, step], signal, onProgress })
+    const { onProgress } = this.#options
+    const rollout = (prompts: readonly Prompt[], round: number) =>
+      this.#engine.rollout(prompts, sampling, {
+        seeds: round === 0 ? [this.config.seed, step] : [this.config.seed, step, round],
+        signal,
+        onProgress: ({ tokens }) => onProgress?.({ step, phase: 'rollout', tokens }),
+      })
+    return collectGroups({
+      ...{ stage, stream: this.#scheduler.stream, rollout, clock },
+      grade: (sampled) => grade(sampled, this.#verifier, stage, signal),
+    })
   }
 
   #update(
@@ -210,11 +222,12 @@ export class Trainer {
     const onUpdate = () => {
       this.#whole = false
     }
-    return updatePolicy(policy, kept, { config: this.config, ...rates, referencePolicy, signal, onUpdate })
+    return updatePolicy(policy, kept, { stage: this.#stage, ...rates, referencePolicy, signal, onUpdate })
   }
 
-  async #evaluate(step: number, signal: AbortSignal | undefined): Promise<EvaluationResult[]> {
-    if (!this.#evaluator?.isDue(step, this.config.steps)) return []
+  async #evaluate(signal: AbortSignal | undefined): Promise<EvaluationResult[]> {
+    const step = this.#step
+    if (!this.#evaluator || !(this.#evaluator.isDue(step) || this.#scheduler.done)) return []
     return this.#evaluator.run(step, signal, ({ tokens }) =>
       this.#options.onProgress?.({ step, phase: 'evaluate', tokens }),
     )
@@ -222,35 +235,31 @@ export class Trainer {
 
   /** Evaluation, records and checkpoint of a step whose updates are done: nothing that stops the evaluation undoes it. */
   async #record(
-    metrics: Metrics,
-    groups: RolloutGroup[],
+    report: StepReport,
     updates: StepStats[],
     clock: Stopwatch,
     signal: AbortSignal | undefined,
   ): Promise<StepReport> {
-    const { config, folder } = this
-    const step = this.#step
+    const { step, groups, transition } = report
+    const { folder } = this
     let failed: { error: unknown } | undefined
-    const evaluations = await clock
-      .time('evaluate', () => this.#evaluate(step, signal))
+    report.evaluations = await clock
+      .time('evaluate', () => this.#evaluate(signal))
       .catch((error) => {
         if (!isAbort(error, signal)) failed = { error }
         return []
       })
-    const due = step === config.steps || (config.checkpointEvery > 0 && step % config.checkpointEvery === 0)
+    const due = this.#scheduler.done || this.#checkpointer?.isDue(step)
     const checkpoint = due ? await clock.time('checkpoint', () => this.#prepareCheckpoint()) : undefined
 
-    const line: Metrics = Object.assign(
-      metrics,
-      ...evaluations.map(evaluationMetrics),
-      timingMetrics(clock, groups, updates),
-    )
+    const timing = timingMetrics(clock, groups, updates)
+    const line: Metrics = Object.assign(report.metrics, ...report.evaluations.map(evaluationMetrics), timing)
     // The line is durable before the checkpoint exists, so that a run resumed from it has every line up to it.
+    if (transition) await folder?.stages.append(transition)
     await folder?.writeRollouts(step, groups)
     await folder?.metrics.append(line)
     this.#whole = true
     await checkpoint?.commit()
-    const report = { step, metrics: line, groups, evaluations }
     this.#options.onStep?.(report)
     if (failed) throw failed.error
     return report
@@ -258,37 +267,13 @@ export class Trainer {
 
   /** Saves the last completed step, unless it is saved or the weights are no longer its own. */
   async #save(): Promise<void> {
-    if (this.#whole && this.#step > this.#savedStep) await (await this.#prepareCheckpoint())?.commit()
+    if (this.#whole && this.#checkpointer && this.#step > this.#checkpointer.savedStep)
+      await (await this.#prepareCheckpoint())?.commit()
   }
 
-  async #prepareCheckpoint(): Promise<{ commit(): Promise<void> } | undefined> {
-    const { folder } = this
-    if (!folder) return undefined
+  #prepareCheckpoint(): Promise<{ commit(): Promise<void> }> | undefined {
     const step = this.#step
     this.#options.onProgress?.({ step, phase: 'checkpoint' })
-    const state: TrainerState = {
-      version: 2,
-      step,
-      seed: this.config.seed,
-      controller: this.#controller.state(),
-      stream: this.#stream.state(),
-      promptCount: this.#options.prompts.length,
-      promptHash: hashPrompts(this.#options.prompts),
-      seconds: this.#seconds(),
-    }
-    const prepared = await prepareCheckpoint(folder.checkpoints, this.#options.policy, state)
-    return {
-      commit: async () => {
-        await prepared.commit()
-        this.#savedStep = step
-        await pruneCheckpoints(folder.checkpoints, this.config.keepCheckpoints)
-      },
-    }
+    return this.#checkpointer?.prepare({ step, ...this.#position(), seconds: this.#seconds() })
   }
-}
-
-function hashPrompts(prompts: readonly Prompt[]): string {
-  return createHash('sha256')
-    .update(prompts.map(({ id }) => id).join('\n'))
-    .digest('hex')
 }

@@ -1,4 +1,6 @@
+import type { AdvantageMask } from '../advantage/group-advantage.ts'
 import { isTruncated, type RolloutGroup } from '../rollout/rollout.ts'
+import type { Stage } from '../stage/resolve-stages.ts'
 
 /**
  * The tokens of one update: S sequences on one axis of N tokens, packed, never padded. Sequences of one
@@ -27,7 +29,7 @@ export interface TrainingSequence {
 }
 
 /** The sequences of a group that count in the loss: with a mask on truncated responses, not those. */
-export function trainedSequences(group: RolloutGroup, mask: 'none' | 'before' | 'after'): TrainingSequence[] {
+export function trainedSequences(group: RolloutGroup, mask: AdvantageMask): TrainingSequence[] {
   return group.rollouts.flatMap((rollout, index) => {
     if (rollout.completionTokenIds.length === 0 || (mask !== 'none' && isTruncated(rollout))) return []
     return {
@@ -67,16 +69,26 @@ export function packBatch(sequences: readonly TrainingSequence[]): TrainingBatch
   return batch
 }
 
-/** One batch for each update of `promptsPerUpdate` groups; the last holds what is left. */
-export function updateBatches(
-  kept: readonly RolloutGroup[],
-  promptsPerUpdate: number,
-  mask: 'none' | 'before' | 'after',
-): TrainingBatch[] {
-  const batches: TrainingBatch[] = []
-  for (let start = 0; start < kept.length; start += promptsPerUpdate) {
-    const groups = kept.slice(start, start + promptsPerUpdate)
-    batches.push(packBatch(groups.flatMap((group) => trainedSequences(group, mask))))
-  }
-  return batches
+/** The groups of each update, `promptsPerUpdate` of them; the last has what is left. */
+export function updateGroups(kept: readonly RolloutGroup[], promptsPerUpdate: number): RolloutGroup[][] {
+  const updates: RolloutGroup[][] = []
+  for (let start = 0; start < kept.length; start += promptsPerUpdate)
+    updates.push(kept.slice(start, start + promptsPerUpdate))
+  return updates
+}
+
+/**
+ * What of the groups the loss is a mean over: tokens, or sequences where each sequence weighs the same. Masked responses
+ * count below the line only, so a loss times this share is one that they count in.
+ */
+export function trainedShare(
+  groups: readonly RolloutGroup[],
+  { truncation, aggregation }: Pick<Stage, 'truncation' | 'aggregation'>,
+): number {
+  const weight = (sequences: readonly TrainingSequence[]) =>
+    aggregation === 'token-mean'
+      ? sequences.reduce((sum, { completionTokenIds }) => sum + completionTokenIds.length, 0)
+      : sequences.length
+  const all = (mask: AdvantageMask) => groups.flatMap((group) => trainedSequences(group, mask))
+  return weight(all(truncation.advantageMask)) / weight(all('none'))
 }

@@ -20,7 +20,7 @@ const groups = [
   group({ prompt: [3], responses: [[6], [7, 8, 9]], advantages: [0, 0], rewards: [0, 0] }),
 ]
 const record = {
-  step: 4,
+  ...{ step: 4, stage: 2, updatesPerStep: 2 },
   groups,
   updates: [
     stats({ loss: 1, tokens: 1, gradNorm: 2, logprobDifferenceMax: 0.5 }),

@@ -19,8 +19,11 @@ const policy = {
 
 function state(step: number): TrainerState {
   return {
-    ...{ version: 2, step, seed: 1, promptCount: 3, promptHash: 'a', seconds: 2.5 },
-    stream: { parts: [{ weight: 1, drawn: step }] },
+    ...{ version: 3, step, seed: 1, promptCount: 3, promptHash: 'a', seconds: 2.5 },
+    stages: {
+      ...{ stage: 1, steps: step, stream: { parts: [{ weight: 1, drawn: step }] }, values: [] },
+      prompts: { solved: [], missed: [], dropped: [] },
+    },
     controller: { kind: 'constant', coefficient: 0, lastEntropy: 0.1, gate: true },
   }
 }
@@ -74,5 +77,5 @@ test('a damaged or foreign record is told', async (t) => {
   await writeFile(record, '{"version":')
   await t.throwsAsync(newestCheckpoint(path), { message: /trainer\.json: not JSON; remove this checkpoint's folder/ })
   await writeFile(record, '{"version":1,"step":1}')
-  await t.throwsAsync(newestCheckpoint(path), { message: /version is 1, expected 2/ })
+  await t.throwsAsync(newestCheckpoint(path), { message: /version is 1, expected 3/ })
 })

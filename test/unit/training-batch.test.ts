@@ -1,37 +1,31 @@
 import test from 'ava'
 import { parseRecipe } from '../../src/config/recipe.ts'
 import type { RolloutGroup } from '../../src/rollout/rollout.ts'
+import { resolveStages } from '../../src/stage/resolve-stages.ts'
 import { learningRateAt } from '../../src/train/learning-rate.ts'
-import { packBatch, trainedSequences, updateBatches } from '../../src/train/training-batch.ts'
+import { packBatch, trainedSequences, trainedShare, updateGroups } from '../../src/train/training-batch.ts'
 import { updatePolicy, updatesPerStep } from '../../src/train/update.ts'
 import { group, stats } from './fixtures.ts'
 
 test('sequences are packed one after another, those of a group side by side', (t) => {
   const first = group({ prompt: [7, 8], responses: [[1, 2], [3]], advantages: [1, -1] })
   const second = group({ prompt: [9], responses: [[4, 5, 6]], advantages: [0.5] })
-  const [batch] = updateBatches([first, second], 2, 'none')
-  t.deepEqual([...batch!.tokenIds], [7, 8, 1, 2, 7, 8, 3, 9, 4, 5, 6])
-  t.deepEqual([...batch!.offsets], [0, 4, 7, 11])
-  t.deepEqual([...batch!.promptLengths], [2, 2, 1])
-  t.deepEqual([...batch!.advantages], [1, -1, 0.5])
+  const batch = packBatch([first, second].flatMap((own) => trainedSequences(own, 'none')))
+  t.deepEqual([...batch.tokenIds], [7, 8, 1, 2, 7, 8, 3, 9, 4, 5, 6])
+  t.deepEqual([...batch.offsets], [0, 4, 7, 11])
+  t.deepEqual([...batch.promptLengths], [2, 2, 1])
+  t.deepEqual([...batch.advantages], [1, -1, 0.5])
   t.deepEqual(
-    [...batch!.sampledLogprobs].map((value) => Number(value.toFixed(3))),
+    [...batch.sampledLogprobs].map((value) => Number(value.toFixed(3))),
     [-0.1, -0.2, -0.1, -0.1, -0.2, -0.3],
   )
 })
 
 test('groups are split into updates, the last with what is left', (t) => {
   const groups = [1, 2, 3, 4, 5].map((token) => group({ prompt: [token], responses: [[token]], advantages: [1] }))
-  const batches = updateBatches(groups, 2, 'none')
-  t.deepEqual(
-    batches.map((batch) => [...batch.tokenIds]),
-    [
-      [1, 1, 2, 2],
-      [3, 3, 4, 4],
-      [5, 5],
-    ],
-  )
-  t.deepEqual(updateBatches([], 2, 'none'), [])
+  const [a, b, c, d, e] = groups
+  t.deepEqual(updateGroups(groups, 2), [[a, b], [c, d], [e]])
+  t.deepEqual(updateGroups([], 2), [])
 })
 
 test('with a mask, truncated responses leave the batch', (t) => {
@@ -49,6 +43,21 @@ test('with a mask, truncated responses leave the batch', (t) => {
     )
 })
 
+test('masked responses that count make the loss smaller by their share', (t) => {
+  const mixed = group({
+    prompt: [7],
+    responses: [
+      [1, 2, 3],
+      [4, 5, 6, 7, 8],
+    ],
+    advantages: [1, 0],
+    truncated: [false, true],
+  })
+  const stage = parseRecipe({ truncation: { advantageMask: 'after' } })
+  t.is(trainedShare([mixed], stage), 3 / 8)
+  t.is(trainedShare([mixed], { ...stage, aggregation: 'sequence-mean-token-mean' }), 1 / 2)
+})
+
 test('no sequences make an empty batch', (t) => {
   t.deepEqual([...packBatch([]).offsets], [0])
 })
@@ -60,6 +69,10 @@ async function calls(config: object, kept: RolloutGroup[]) {
       seen.push({ ...batch, ...options })
       return stats({ tokens: 1 })
     },
+    async score(batch: { tokenIds: Int32Array }) {
+      const logprobs = new Float32Array(batch.tokenIds.length).fill(-0.75)
+      return { logprobs, entropy: logprobs }
+    },
   }
   const scored: string[][] = []
   const referencePolicy = {
@@ -69,7 +82,12 @@ async function calls(config: object, kept: RolloutGroup[]) {
     },
   }
   const recipe = parseRecipe(config)
-  await updatePolicy(policy, kept, { config: recipe, learningRate: 1e-3, entropyCoefficient: 0.1, referencePolicy })
+  await updatePolicy(policy, kept, {
+    stage: resolveStages(recipe)[0]!,
+    learningRate: 1e-3,
+    entropyCoefficient: 0.1,
+    referencePolicy,
+  })
   return { seen, scored, recipe }
 }
 
@@ -111,6 +129,16 @@ test('off-policy the ratio divides by the log-probs of the sampler, in each pass
   ])
 })
 
+test('old log-probs are recomputed where the config says so, and never on-policy', async (t) => {
+  const kept = [1, 2].map((token) => group({ prompt: [token], responses: [[token]], advantages: [1] }))
+  const recomputed = { promptsPerStep: 2, oldLogprobs: 'recomputed' }
+  for (const call of (await calls({ ...recomputed, promptsPerUpdate: 1 }, kept)).seen) {
+    t.is((call.oldLogprobs as Float32Array)[0], -0.75)
+    t.is((call.samplerLogprobs as Float32Array)[0], Math.fround(-0.1))
+  }
+  for (const call of (await calls(recomputed, kept)).seen) t.is(call.oldLogprobs, undefined)
+})
+
 test('only the first update of a step can be aborted', async (t) => {
   const signals: unknown[] = []
   const policy = {
@@ -118,11 +146,12 @@ test('only the first update of a step can be aborted', async (t) => {
       signals.push(signal)
       return stats({ tokens: 1 })
     },
+    score: () => Promise.reject(new Error('no log-probs are recomputed')),
   }
   const kept = [1, 2].map((token) => group({ prompt: [token], responses: [[token]], advantages: [1] }))
-  const config = parseRecipe({ promptsPerStep: 2, promptsPerUpdate: 1 })
+  const [stage] = resolveStages(parseRecipe({ promptsPerStep: 2, promptsPerUpdate: 1 }))
   const { signal } = new AbortController()
-  await updatePolicy(policy, kept, { config, learningRate: 1, entropyCoefficient: 0, signal })
+  await updatePolicy(policy, kept, { stage: stage!, learningRate: 1, entropyCoefficient: 0, signal })
   t.deepEqual(signals, [signal, undefined])
 })
 
