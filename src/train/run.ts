@@ -9,10 +9,11 @@ import type { RunEvaluation } from '../evaluate/evaluator.ts'
 import { RunFolder } from '../metrics/run-folder.ts'
 import type { Device } from '../native/contract.ts'
 import { Policy } from '../policy/policy.ts'
+import { describeStage, describeTransition } from '../stage/describe-stage.ts'
+import { resolveStages } from '../stage/resolve-stages.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { loadVerifier } from '../verify/load-verifier.ts'
 import { type RunResult, type StepReport, Trainer, type TrainerProgress } from './trainer.ts'
-import { updatesPerStep } from './update.ts'
 
 /** summary.json. */
 export interface RunSummary extends RunResult {
@@ -68,14 +69,19 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
     ...compute,
     ...(config.lora && { lora: { ...config.lora, seed: config.seed } }),
   })
-  const referencePolicy =
-    config.klCoefficient > 0 && !config.lora ? await Policy.load(config.model, compute) : undefined
-  note(describeRun(config, prompts.length, dropped))
+  const recipe = recipeOf(config)
+  const stages = resolveStages(recipe)
+  const divergence = stages.some(({ klCoefficient }) => klCoefficient > 0)
+  const referencePolicy = divergence && !config.lora ? await Policy.load(config.model, compute) : undefined
+  note(`${describePrompts(prompts.length, dropped)}, ${config.device} ${config.dtype}`)
+  for (const [index, stage] of stages.entries()) note(describeStage(stage, index + 1, stages.length))
   try {
     const trainer = new Trainer({
-      ...{ policy, tokenizer, prompts, verifier, output: config.output, settings: config, config: recipeOf(config) },
+      ...{ policy, tokenizer, prompts, verifier, output: config.output, settings: config, config: recipe },
+      epochs: config.data.epochs,
       ...(referencePolicy && { referencePolicy }),
       ...(evaluation && { evaluation }),
+      onStage: (transition) => note(describeTransition(transition)),
       ...(options.onStep && { onStep: options.onStep }),
       ...(options.onProgress && { onProgress: options.onProgress }),
     })
@@ -102,7 +108,8 @@ async function loadEvaluation(
   tokenizer: Tokenizer,
   note: (text: string) => void,
 ): Promise<RunEvaluation | undefined> {
-  const { data, maxResponseLength = config.maxResponseLength, ...settings } = config.evaluation
+  const longest = Math.max(...resolveStages(recipeOf(config)).map((stage) => stage.maxResponseLength))
+  const { data, maxResponseLength = longest, ...settings } = config.evaluation
   if (data === undefined) return undefined
   const sets = await loadEvaluationSets(pathList(data), promptOptions(config, tokenizer), 'evaluation.data')
   for (const { name, dropped } of sets)
@@ -127,15 +134,9 @@ function recipeOf(config: TrainConfig): RecipeConfig {
   return Object.fromEntries(entries) as RecipeConfig
 }
 
-function describeRun(config: TrainConfig, prompts: number, dropped: DroppedRows): string {
-  const updates = updatesPerStep(config)
+function describePrompts(prompts: number, dropped: DroppedRows): string {
   const left = describeDropped(dropped)
-  return [
-    `${prompts} prompts${left === '' ? '' : ` (${left} dropped)`}`,
-    `${config.promptsPerStep} x ${config.groupSize} responses a step`,
-    `N_SGD ${updates} (${updates === 1 ? 'on-policy' : 'off-policy'})`,
-    `${config.device} ${config.dtype}`,
-  ].join(', ')
+  return `${prompts} prompts${left === '' ? '' : ` (${left} dropped)`}`
 }
 
 /** Keys whose values differ from those that the run was started with, but for those that may. */
