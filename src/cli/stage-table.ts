@@ -1,5 +1,5 @@
-import { merged } from '../config/merge.ts'
 import type { TrainConfig } from '../config/schema.ts'
+import { resolveStages } from '../stage/resolve-stages.ts'
 import { updatesPerStep } from '../train/update.ts'
 
 const columns = [
@@ -15,16 +15,14 @@ const columns = [
 
 /** What each stage comes to, as YAML comments: its sizes, optimizer steps a step, and responses without refills. */
 export function stageTable(config: TrainConfig): string {
-  const { stages = [{}], ...run } = config
-  const rows = stages.map((stage, index) => {
-    const step = merged(run, stage)
+  const rows = resolveStages(config).map((step, index) => {
     const { steps, maxResponseLength, promptsPerStep, promptsPerUpdate = promptsPerStep, groupSize } = step
     const responses = steps * promptsPerStep * groupSize
     return {
       steps,
       responses,
       cells: [
-        index,
+        index + 1,
         steps,
         maxResponseLength,
         promptsPerStep,

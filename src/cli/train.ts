@@ -1,6 +1,8 @@
 import { resolveTrainConfig } from '../config/train-config.ts'
 import { duration, ProgressLine } from '../metrics/progress.ts'
+import { resourceTable } from '../metrics/resource-report.ts'
 import { sampleRows, samplesTable } from '../metrics/samples-table.ts'
+import { resolveStages, totalSteps } from '../stage/resolve-stages.ts'
 import { type RunSummary, runTraining } from '../train/run.ts'
 import type { StepReport } from '../train/trainer.ts'
 import { dryRun } from './dry-run.ts'
@@ -20,7 +22,7 @@ export async function train(options: {
     return
   }
   const { config } = resolved
-  const progress = new ProgressLine(process.stderr, config.steps)
+  const progress = new ProgressLine(process.stderr, totalSteps(resolveStages(config)))
   const interrupt = interruptSignal(() => progress.line('stopping: saving the last whole step'))
   let last: StepReport | undefined
   try {
@@ -55,6 +57,9 @@ export function outcome(summary: RunSummary, last: StepReport | undefined): stri
       : [
           `accuracy (avg@${samples}, held-out): ${percent(summary.accuracyBefore)} before, ${percent(summary.accuracyAfter)} after`,
         ]),
+    '',
+    resourceTable(summary.resources),
+    '',
     `picture: ${summary.picture}`,
     `model: ${summary.checkpoint ?? 'no checkpoint'}`,
     `run folder: ${summary.output}`,

@@ -92,6 +92,7 @@ export function stepMetrics(record: StepRecord): Metrics {
     'group/kept': summary.kept,
     'group/all_rejected': summary.kept === 0 ? 1 : 0,
     'rollout/prompts': groups.length,
+    'rollout/tokens': rollouts.reduce((sum, { completionTokenIds }) => sum + completionTokenIds.length, 0),
     ...prefixed('response_length', spread(rollouts.map(({ completionTokenIds }) => completionTokenIds.length))),
     'response/truncated': share(rollouts, isTruncated),
     accuracy: share(verdicts, ({ correct }) => correct),

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { merged } from '../config/merge.ts'
 import type { RecipeConfig } from '../config/recipe-schema.ts'
 import type { stageSchema } from '../config/stage-schema.ts'
 
@@ -10,23 +11,10 @@ export type Stage = Omit<RecipeConfig, 'stages'> & StageKeys
 /** The stages of a run, at least one; each is the run's settings with its own on top, key by key at any depth. */
 export function resolveStages({ stages, ...base }: RecipeConfig): Stage[] {
   const plain = { dropSolved: false, resetOptimizer: false, resetController: false }
-  return (stages ?? [plain]).map((own) => merged(base, own) as Stage)
+  return (stages ?? [{}]).map((own) => merged({ ...base, ...plain }, own) as Stage)
 }
 
 /** Most steps of the whole run; stages that converge end earlier. */
 export function totalSteps(stages: readonly Pick<Stage, 'steps'>[]): number {
   return stages.reduce((sum, { steps }) => sum + steps, 0)
-}
-
-function merged(base: object, own: object): object {
-  const result: Record<string, unknown> = { ...base }
-  for (const [key, value] of Object.entries(own)) {
-    if (value === undefined) continue
-    result[key] = isRecord(value) && isRecord(result[key]) ? merged(result[key], value) : value
-  }
-  return result
-}
-
-function isRecord(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -6,6 +6,7 @@ import { pathList } from '../config/train-config.ts'
 import { type DroppedRows, describeDropped, loadPrompts } from '../data/load-prompts.ts'
 import { loadEvaluationSets } from '../evaluate/evaluation-sets.ts'
 import type { RunEvaluation } from '../evaluate/evaluator.ts'
+import { type ResourceReport, resourceReport } from '../metrics/resource-report.ts'
 import { RunFolder } from '../metrics/run-folder.ts'
 import type { Device } from '../native/contract.ts'
 import { Policy } from '../policy/policy.ts'
@@ -26,6 +27,8 @@ export interface RunSummary extends RunResult {
   /** Prompts trained on, and rows left out. */
   prompts: number
   dropped: DroppedRows
+  /** Where the time went, over all steps of the run. */
+  resources: ResourceReport
   config: TrainConfig
 }
 
@@ -92,7 +95,7 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
       ...result,
       ...{ model: config.model, output: config.output, picture },
       checkpoint: (await folder.newestCheckpoint())?.path ?? null,
-      ...{ prompts: prompts.length, dropped, config },
+      ...{ prompts: prompts.length, dropped, resources: resourceReport(await folder.metrics.read()), config },
     }
     await folder.writeSummary(summary)
     return summary

@@ -102,10 +102,10 @@ test('the stages are summed up: sizes, optimizer steps a step, responses', async
     .map((line) => line.slice(1).trim().split(/ +/))
   t.deepEqual(rows, [
     ['stage', 'steps', 'maxResponseLength', 'promptsPerStep', 'promptsPerUpdate', 'groupSize', 'N_SGD', 'responses'],
-    ['0', '740', '8192', '256', '128', '16', '2', '3031040'],
-    ['1', '1000', '16384', '256', '128', '16', '2', '4096000'],
-    ['2', '340', '32768', '256', '128', '16', '2', '1392640'],
-    ['3', '80', '32768', '128', '64', '64', '2', '655360'],
+    ['1', '740', '8192', '256', '128', '16', '2', '3031040'],
+    ['2', '1000', '16384', '256', '128', '16', '2', '4096000'],
+    ['3', '340', '32768', '256', '128', '16', '2', '1392640'],
+    ['4', '80', '32768', '128', '64', '64', '2', '655360'],
     ['total', '2160', '9175040'],
   ])
 })
@@ -114,5 +114,5 @@ test('a run without stages is one', async (t) => {
   const { file } = await workspace(t, minimal)
   const rows = stageTable(await loadTrainConfig({ file, overrides: ['reuse=3', 'steps=2'] })).split('\n')
   t.is(rows.length, 3)
-  t.deepEqual(rows[1]!.slice(1).trim().split(/ +/), ['0', '2', '1024', '64', '64', '16', '3', '2048'])
+  t.deepEqual(rows[1]!.slice(1).trim().split(/ +/), ['1', '2', '1024', '64', '64', '16', '3', '2048'])
 })

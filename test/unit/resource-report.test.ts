@@ -1,0 +1,22 @@
+import test from 'ava'
+import { resourceReport, resourceTable } from '../../src/metrics/resource-report.ts'
+
+const line = (step: number, rejected: number) => ({
+  ...{ step, 'timing_s/step': 10, 'timing_s/rollout': 6, 'timing_s/verify': 1, 'timing_s/update': 2 },
+  ...{ 'rollout/tokens': 500, 'group/all_rejected': rejected },
+})
+
+test('seconds, shares and milliseconds a token of each phase', (t) => {
+  const report = resourceReport([line(1, 0), line(2, 1)])
+  t.deepEqual(report.phases.rollout, { seconds: 12, share: 0.6, msPerToken: 12 })
+  t.deepEqual(report.phases.other, { seconds: 2, share: 0.1, msPerToken: 2 })
+  t.is(report.allRejected, 1)
+  const text = resourceTable(report)
+  t.regex(text, /update +4\.0 +20\.0 % +4\.000/)
+  t.regex(text, /1000 tokens sampled in 2 steps, 1 of them with every group rejected/)
+})
+
+test('a run of no steps has no shares', (t) => {
+  const { phases } = resourceReport([])
+  t.deepEqual(phases.update, { seconds: 0, share: 0, msPerToken: 0 })
+})
