@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { access, copyFile, readFile } from 'node:fs/promises'
+import { access, copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -36,12 +36,21 @@ test('filter goes on after a kill as if nothing had been, and other bounds need 
     '-m',
     model,
     '--verifier',
-    `${join(folder, 'reward.ts')}#sevens`,
+    `${join(folder, 'slow.ts')}#sevens`,
     '-n',
     '64',
     '--max-new-tokens',
     '12',
   ]
+  // Slow enough for a signal to come before the end.
+  await writeFile(
+    join(folder, 'slow.ts'),
+    `export async function sevens({ response }: { response: string }) {
+  await new Promise((resolve) => setTimeout(resolve, 400))
+  return response.includes('7')
+}
+`,
+  )
   const rows = join(folder, 'rows.jsonl')
   const [whole, killed] = [join(folder, 'whole.jsonl'), join(folder, 'killed.jsonl')]
 
@@ -59,13 +68,22 @@ test('filter goes on after a kill as if nothing had been, and other bounds need 
   t.is(kept[3].prompt, '3+1=')
   for (const row of kept) t.is(row.pass_rate, row.pass_count / 64)
 
-  const { child, ended } = start('filter', rows, ...sampling, '-o', killed, '--min-rate', '0', '--max-rate', '1')
+  const all = ['-o', killed, '--min-rate', '0', '--max-rate', '1']
   const counts = `${killed}.counts.jsonl`
-  while ((await lineCount(counts)) < 3 && child.exitCode === null) await setTimeout(2)
-  child.kill('SIGKILL')
-  await ended
-  t.true((await lineCount(counts)) >= 3)
-  const second = await run('filter', rows, ...sampling, '-o', killed, '--min-rate', '0', '--max-rate', '1')
+  const stopped = async (signal: 'SIGINT' | 'SIGKILL') => {
+    const { child, ended, output } = start('filter', rows, ...sampling, ...all)
+    const before = await lineCount(counts)
+    while ((await lineCount(counts)) < Math.max(before, 1) + 2 && child.exitCode === null) await setTimeout(2)
+    child.kill(signal)
+    return { code: await ended, ...output }
+  }
+  const interrupted = await stopped('SIGINT')
+  t.is(interrupted.code, 130, interrupted.stderr)
+  t.regex(interrupted.stderr, /\n[2468] of 10 prompts counted; the same command goes on\n$/)
+  await t.throwsAsync(access(killed), undefined, 'there is no result before the end')
+  await stopped('SIGKILL')
+  t.true((await lineCount(counts)) >= 5)
+  const second = await run('filter', rows, ...sampling, ...all)
   t.is(second.code, 0, second.stderr)
   t.regex(second.stderr, /\d+ counted before/)
   t.is(await readFile(killed, 'utf8'), await readFile(whole, 'utf8'))
