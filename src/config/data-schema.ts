@@ -36,7 +36,7 @@ export const trainDataSchema = z
       .min(1)
       .optional()
       .describe(
-        'Passes over the prompts, each as many draws as there are prompts; the run ends when fewer than promptsPerStep are left. Default no end but `steps`.',
+        'Passes of each stage over its prompts, each as many draws as there are prompts; used up, they end the stage before its steps do. Default no end but `steps`.',
       ),
     decontaminate: z
       .strictObject({

@@ -90,6 +90,11 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
     })
     if (options.resume) await trainer.resume(checkpoint)
     const result = await trainer.run(options.signal)
+    const planned = stages.reduce((sum, { steps }) => sum + steps, 0)
+    if (config.data.epochs !== undefined && !result.interrupted && result.steps < planned)
+      note(
+        `ended after ${result.steps} of ${planned} steps: prompts used up (data.epochs ${config.data.epochs}) or converged`,
+      )
     const picture = await folder.writePicture(`${basename(config.model)}: ${basename(config.output)}`)
     const summary: RunSummary = {
       ...result,

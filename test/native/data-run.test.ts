@@ -33,6 +33,16 @@ test('a mixture without the evaluation problems: drawn by weight, counted, and e
   t.deepEqual((await lines('resumed')).map(withoutEvaluation), (await lines('out')).map(withoutEvaluation))
 })
 
+test('epochs end a run before its steps', async (t) => {
+  const { config: file } = await tinyRun(t)
+  const notes: string[] = []
+  const config = await loadTrainConfig({ file, overrides: ['data.epochs=1'] })
+  const summary = await runTraining(config, { onNote: (text) => notes.push(text) })
+  t.is(summary.steps, 3, 'ten prompts, four a step')
+  t.is(new Set(await prompts(config.output, 3)).size, 10)
+  t.is(notes.at(-1), 'ended after 3 of 6 steps: prompts used up (data.epochs 1) or converged')
+})
+
 /** The run of two steps was evaluated after its last. */
 function withoutEvaluation(line: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(line).filter(([name]) => !name.startsWith('eval/')))
