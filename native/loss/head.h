@@ -37,7 +37,8 @@ void head_score(const at::Tensor& hidden, const at::Tensor& weight, const int32_
                 float* logprobs, float* entropy);
 
 // Sequence-level ratios need every log-prob of a sequence before any gradient: a scoring pass goes first (four GEMMs).
-// Adds to weight_gradient [V, H] (float32; undefined: the weight is frozen) and fills hidden_gradient [N, H] (hidden's type).
+// Adds to weight_gradient [V, H] (float32; undefined: the weight is frozen), fills hidden_gradient [N, H] (hidden's
+// type).
 HeadSums head_backward(const at::Tensor& hidden, const at::Tensor& weight, const HeadTokens& tokens,
                        const LossOptions& options, at::Tensor& hidden_gradient, at::Tensor& weight_gradient,
                        float* logprobs, float* entropy);

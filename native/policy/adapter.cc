@@ -42,7 +42,8 @@ void adapter_forward(const Adapter& adapter, const at::Tensor& x, at::Tensor& y)
   for (size_t i = 0; i < adapter.targets.size(); i++) {
     const AdapterTarget& target = adapter.targets[i];
     const at::Tensor b = adapter.b.value.narrow(0, b_row, target.rows);
-    y.narrow(1, target.row, target.rows).add_(product(columns_of(adapter, low, i), b.t()), adapter.scale);
+    at::Tensor columns = y.narrow(1, target.row, target.rows);
+    add_product(columns, columns_of(adapter, low, i), b.t(), adapter.scale);
     b_row += target.rows;
   }
 }
@@ -61,7 +62,7 @@ void adapter_backward(Adapter& adapter, const at::Tensor& x, const at::Tensor& d
   }
   const at::Tensor d_low = at::cat(d_lows, 1).mul_(adapter.scale);
   accumulate_product(adapter.a.gradient, d_low, x);
-  d_x.add_(product(d_low, adapter.a.value));
+  add_product(d_x, d_low, adapter.a.value, 1.0);
 }
 
 }  // namespace magic

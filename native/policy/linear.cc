@@ -35,6 +35,15 @@ at::Tensor float_product(const at::Tensor& a, const at::Tensor& b) {
   return at::mm(gemm_operand(a), gemm_operand(b)).to(at::kFloat);
 }
 
+void add_product(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double scale) {
+  const at::Tensor left = gemm_operand(a);
+  if (left.scalar_type() == sum.scalar_type()) {
+    sum.addmm_(left, gemm_operand(b), 1.0, scale);
+  } else {
+    sum.add_(at::mm(left, gemm_operand(b)), scale);
+  }
+}
+
 at::Tensor linear(const at::Tensor& x, const Linear& layer) {
   const at::Tensor &weight = layer.weight.value, &bias = layer.bias.value;
   at::Tensor y = bias.defined()

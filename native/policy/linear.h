@@ -25,6 +25,9 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b);
 // instructions cannot). What samples and what trains both take their logits from here, so that they agree.
 at::Tensor float_product(const at::Tensor& a, const at::Tensor& b);
 
+// sum += scale a b of matrices, in the type of sum.
+void add_product(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double scale);
+
 // x [T, in] to [T, out].
 at::Tensor linear(const at::Tensor& x, const Linear& layer);
 

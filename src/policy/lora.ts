@@ -34,7 +34,7 @@ export type Lora = Readonly<Pick<NativeLora, 'rank' | 'alpha' | 'targetModules'>
 const targets = {
   fallback: 'all-linear' as 'all-linear' | readonly TargetModule[],
   test: (value) => value === 'all-linear' || isTargetModules(value),
-  expected: `"all-linear" or an array of ${targetModules.join(', ')}, each once at most`,
+  expected: `"all-linear" or an array of ${targetModules.join(', ')}`,
 } satisfies Option<'all-linear' | readonly TargetModule[]>
 
 export const loraRules = {
@@ -60,8 +60,7 @@ export function newLora(what: string, given: LoraOptions): NativeLora {
 }
 
 export function isTargetModules(value: unknown): value is TargetModule[] {
-  if (!Array.isArray(value) || value.length === 0 || new Set(value).size < value.length) return false
-  return value.every((name) => targetModules.includes(name))
+  return Array.isArray(value) && value.length > 0 && value.every((name) => targetModules.includes(name))
 }
 
 /** What PEFT puts before the name of a module. */

@@ -12,6 +12,9 @@ const advantages = Float32Array.of(1)
 export async function rightUses(signal: AbortSignal) {
   const policy: Policy = await Policy.load('checkpoint', { device: 'cpu', dtype: 'float32' })
   await Policy.load('checkpoint', { device: 'cuda:1', dtype: 'bfloat16' })
+  const adapted = await Policy.load('checkpoint', { lora: { rank: 8, alpha: 16, targetModules: ['q_proj', 'v_proj'] } })
+  await adapted.saveAdapter(`adapter-of-rank-${adapted.lora?.rank satisfies number | undefined}`)
+  await Policy.load('checkpoint', { adapter: 'adapter' })
 
   const scores: { logprobs: Float32Array; entropy: Float32Array } = await policy.score(batch, { temperature: 0.6 })
 
@@ -83,6 +86,8 @@ export async function wrongUses(policy: Policy) {
   await Policy.load('checkpoint', { device: 'tpu', dtype: 'float32' })
   // @ts-expect-error: float16 is no compute type
   await Policy.load('checkpoint', { device: 'cpu', dtype: 'float16' })
+  // @ts-expect-error: q, k and v are modules of their own
+  await Policy.load('checkpoint', { lora: { targetModules: ['qkv_proj'] } })
   // @ts-expect-error: a policy is loaded or created, never constructed
   new Policy()
   // @ts-expect-error: token ids are typed arrays

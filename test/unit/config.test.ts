@@ -200,3 +200,19 @@ test('the examples are configs, but for their folders', async (t) => {
     t.true(trainSchema.safeParse(parse(text)).success, name)
   }
 })
+
+test('LoRA is off unless it is asked for, and its errors name the key', async (t) => {
+  const { file } = await workspace(minimal)
+  const config = async (...overrides: string[]) => (await loadTrainConfig({ file, overrides })).lora
+  t.is(await config(), undefined)
+  t.deepEqual(await config('lora={}'), { rank: 16, alpha: 32, targetModules: 'all-linear' })
+  t.deepEqual(await config('lora.rank=4', 'lora.targetModules=[q_proj, v_proj]'), {
+    ...{ rank: 4, alpha: 32, targetModules: ['q_proj', 'v_proj'] },
+  })
+  t.regex((await problems(minimal, ['lora.rank=0']))[0]!, /'lora\.rank': expected number to be >=1; got 0/)
+  t.regex((await problems(minimal, ['lora.rnak=4']))[0]!, /unknown key 'lora\.rnak'; did you mean 'lora\.rank'\?/)
+  t.regex(
+    (await problems(minimal, ['lora.targetModules=[qkv_proj]']))[0]!,
+    /'lora\.targetModules': expected 'all-linear' or a list of q_proj, .*; got \["qkv_proj"\]/,
+  )
+})
