@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { failure } from './failure.ts'
 
 const exitCodes = `
@@ -108,6 +108,24 @@ function program(): Command {
     .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
     .option('--dtype <dtype>', 'float32 or bfloat16', 'float32')
     .action(async (data, options) => (await import('./filter.ts')).filter({ ...options, data }))
+
+  root
+    .command('verify')
+    .description('score the responses of a file')
+    .argument('<file>', 'rows { response, ground_truth, prompt?, data_source?, precision? }, .jsonl or .parquet')
+    .requiredOption('--verifier <spec>', "'math', 'code', or an exported function as ./reward.ts#name")
+    .addOption(
+      new Option('--extraction <where>', "where 'math' looks for the answer")
+        .choices(['boxed', 'any'])
+        .default('boxed'),
+    )
+    .option('--out <file>', 'write each row with its reward and verdict as JSON lines')
+    .option(
+      '--explain <line>',
+      'say of one row what was extracted, how it was read and why it is equal or not',
+      positive,
+    )
+    .action(async (file, options) => (await import('./verify.ts')).verifyFile({ ...options, file }))
 
   root
     .command('doctor')

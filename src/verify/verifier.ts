@@ -41,4 +41,6 @@ export interface Verifier {
   verify(sample: RewardSample, signal?: AbortSignal): Promise<Verdict>
   /** Whether two extracted answers are the same, where the verifier can tell more than their texts do. */
   sameAnswer?(a: string, b: string, signal?: AbortSignal): Promise<boolean>
+  /** How the verdict on a sample comes about, in lines: what was extracted, how it was read, why it is equal or not. */
+  explain?(sample: RewardSample): Promise<string[]>
 }

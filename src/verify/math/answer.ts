@@ -17,8 +17,8 @@ const COMMA_BETWEEN_DIGITS = /\d,\d/
 const DECIMAL_COMMA = /^[^\d([{]*\d+,(?:\d\d|\d{4,})[^\d)\]}]*$/
 const DECIMAL_COMMA_ANY = /^[^\d([{]*\d+,(?:\d{1,2}|\d{4,})[^\d)\]}]*$/
 
-/** `(B) 12`, `B. 12`: a choice with what it says. */
-const CHOICE = /^\(?([A-Z])(?:\)|\.|:)[ ~\\]/
+/** `(B) 12`, `B. 12`: a choice with what it says, and no other choice after it. */
+const CHOICE = /^(?:\(([A-Z])\)|([A-Z])[.:])[^A-Z(]*$/
 
 /**
  * Whether two answers, each a text or the LaTeX of a `\boxed{}`, say the same. In doubt they differ: a reward that can be

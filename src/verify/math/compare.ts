@@ -88,6 +88,7 @@ function equalPair(gold: Relation, given: Relation, options: CompareOptions): bo
 
 function equalStructures(gold: Expression, given: Expression, options: CompareOptions): boolean {
   if (isCollection(gold) || isCollection(given)) return equalCollections(gold, given, options)
+  if (gold.kind === 'quantity' || given.kind === 'quantity') return equalQuantities(gold, given, options)
   if (gold.kind === 'tuple' || given.kind === 'tuple') return equalTuples(gold, given, options)
   const [expected, found] = [matrixValue(gold), matrixValue(given)]
   if (expected || found) return expected !== null && found !== null && equalMatrices(expected, found, options)
@@ -133,7 +134,10 @@ function covers(expected: Expression[], found: Expression[], options: CompareOpt
   if (expected.length === 0 || found.length === 0) return expected.length === found.length
   const rest = [...found]
   return expected.every((element) => {
-    const at = rest.findIndex((other) => equal(element, other, options))
+    // a set within a set is no element
+    const at = rest.findIndex(
+      (other) => (element.kind === 'set') === (other.kind === 'set') && equal(element, other, options),
+    )
     if (at < 0) return false
     rest.splice(at, 1)
     return true
@@ -230,7 +234,7 @@ function equalRatios(gold: Expression, given: Expression, options: CompareOption
   if (gold.kind === 'ratio' && given.kind === 'ratio') {
     if (gold.parts.length !== given.parts.length) return false
     if (gold.parts.every((part, i) => equal(part, given.parts[i]!, options))) return true
-    if (isTime(gold)) return false
+    if (isTime(gold) || isTime(given)) return false
     return gold.parts
       .slice(1)
       .every((part, i) => identical(times(gold.parts[0]!, given.parts[i + 1]!), times(part, given.parts[0]!)))
@@ -263,9 +267,9 @@ function equalOperations(gold: Expression, given: Expression, options: CompareOp
 function equalQuantities(gold: Expression, given: Expression, options: CompareOptions): boolean {
   const [expected, found] = [withUnit(gold), withUnit(given)]
   if (expected.unit !== null && found.unit !== null && expected.unit !== found.unit) return false
-  if (isCollection(expected.value) || isCollection(found.value))
-    return equalCollections(expected.value, found.value, options)
-  if (equalScalars(expected.value, found.value, options.precision)) return true
+  if (gold.kind === 'quantity' || given.kind === 'quantity') {
+    if (equal(expected.value, found.value, options)) return true
+  } else if (equalScalars(expected.value, found.value, options.precision)) return true
   if (expected.unit === found.unit) return false
   if (expected.unit === '%') return equalScalars(hundredth(expected.value), found.value, options.precision)
   return found.unit === '%' && equalScalars(expected.value, hundredth(found.value), options.precision)

@@ -175,7 +175,7 @@ class Lexer {
     else if (Object.hasOwn(CONSTANTS, word)) this.#push('constant', CONSTANTS[word]!)
     else if (Object.hasOwn(NAMED_SETS, word)) this.#push('namedSet', NAMED_SETS[word]!)
     else if (SYMBOLS.has(word)) this.#push('symbol', `\\${word}`)
-    else if (IGNORED.has(word)) this.#spaced = true
+    else if (IGNORED.has(word) || ((word === 'vec' || word === 'overrightarrow') && this.#singleLetter())) this.#spaced = true
     else {
       // `\quadx`: a space that ran into what follows
       const space = /^q?quad/.exec(word)?.[0]
@@ -183,6 +183,11 @@ class Lexer {
       this.#at -= word.length - space.length
       this.#spaced = true
     }
+  }
+
+  /** `\vec{v}` is a variable; `\vec{AB}` is not `\vec{BA}`. */
+  #singleLetter(): boolean {
+    return /^ ?(?:\{[A-Za-z]\}|[A-Za-z](?![A-Za-z]))/.test(this.#text.slice(this.#at, this.#at + 4))
   }
 
   #escape(): void {

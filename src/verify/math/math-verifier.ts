@@ -1,8 +1,11 @@
 import type { RewardSample, Verdict, Verifier } from '../verifier.ts'
+import { readings } from './answer.ts'
+import type { CompareOptions } from './compare.ts'
 import { type Comparer, sharedComparer } from './comparer.ts'
-import { goldAnswers } from './gold.ts'
+import { goldAnswers, goldText } from './gold.ts'
 import { MAX_ANSWER_LENGTH } from './limits.ts'
 import { type Extraction, extractAnswer } from './prose.ts'
+import { render } from './render.ts'
 
 export interface MathVerifierOptions {
   /** `boxed` (default): only a `\boxed{}` counts; `any`: also an announced final answer, `#### n`, the last formula or number */
@@ -32,15 +35,28 @@ export class MathVerifier implements Verifier {
   async verify({ response, answer, prompt }: RewardSample, signal?: AbortSignal): Promise<Verdict> {
     signal?.throwIfAborted()
     const golds = goldAnswers(answer, prompt.id)
-    const { precision } = prompt.extra
-    const verdict = await gradeMath(
-      response,
-      golds,
-      typeof precision === 'number' ? { ...this.#options, precision } : this.#options,
-      this.#comparer,
-    )
+    const options = { ...this.#options, ...this.#compareOptions(prompt) }
+    const verdict = await gradeMath(response, golds, options, this.#comparer)
     signal?.throwIfAborted()
     return verdict
+  }
+
+  #compareOptions({ extra }: RewardSample['prompt']): CompareOptions {
+    const precision = typeof extra.precision === 'number' ? extra.precision : this.#options.precision
+    return precision === undefined ? {} : { precision }
+  }
+
+  async explain({ response, answer, prompt }: RewardSample): Promise<string[]> {
+    const extracted = extractAnswer(response, this.#options.extraction ?? 'boxed')
+    const lines = [`extracted: ${extracted ?? 'nothing'}`]
+    if (extracted !== null) lines.push(`read as: ${howRead(extracted)}`)
+    for (const gold of goldAnswers(answer, prompt.id)) {
+      lines.push(`gold: ${goldText(gold)}`, `read as: ${howRead(goldText(gold))}`)
+      if (extracted === null) continue
+      const { equal, reason } = await this.#comparer.compare(extracted, gold, this.#compareOptions(prompt))
+      lines.push(`${equal ? 'equal' : 'not equal'}: ${reason}`)
+    }
+    return lines
   }
 
   async sameAnswer(a: string, b: string, signal?: AbortSignal): Promise<boolean> {
@@ -77,4 +93,11 @@ export async function gradeMath(
     extracted,
     reason: `not ${golds.map((gold) => gold.slice(0, 100)).join(' or ')}${unequal}`,
   }
+}
+
+/** The ways to read an answer, or that it is compared as text. */
+function howRead(text: string): string {
+  if (text.length > MAX_ANSWER_LENGTH) return 'nothing, for its length'
+  const read = readings(text).map(render)
+  return read.length > 0 ? [...new Set(read)].join(', or ') : 'text'
 }

@@ -95,6 +95,7 @@ class Parser extends ScalarParser {
   }
 
   protected tuple(open: Bracket): Expression {
+    const start = this.at
     const bars = this.bars
     this.bars = 0
     const inner = this.list()
@@ -105,7 +106,11 @@ class Parser extends ScalarParser {
     this.at++
     if (inner.kind === 'list') return { kind: 'tuple', open, close: text === '>>' ? '>' : text, items: inner.items }
     if (open === '(' && text === ')') return inner
-    if (open === '[' && text === ']') return inner
+    if (open === '[' && text === ']') {
+      // all of an answer in brackets may be its whole part
+      const whole = start === 1 && this.next === undefined && inner.kind !== 'matrix'
+      return whole ? { kind: 'tuple', open, close: text, items: [inner] } : inner
+    }
     throw new Unreadable(`${open} is closed by ${text}`)
   }
 
@@ -153,7 +158,7 @@ class Parser extends ScalarParser {
     }
     const isUnit = words.every((word) => !VALUE_WORDS.has(word.toLowerCase()) && !VALUE_WORDS.has(`${word}s`))
     if (words.length > 0 && words.length <= MAX_UNIT_WORDS && isUnit && (!this.next || isEnd(this.next)))
-      return words.join(' ')
+      return words.join(' ').replace(/^([ap]) m$/, '$1m')
     if (words.length > 0) throw new Unreadable('words that are no unit')
     this.at = start
     return null

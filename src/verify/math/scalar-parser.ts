@@ -97,6 +97,7 @@ export abstract class ScalarParser extends TokenReader {
     let base = this.within(() => this.primary())
     for (;;) {
       if (this.take('!')) base = { kind: 'call', name: 'factorial', args: [base] }
+      else if (this.is('%') && base.kind === 'call' && base.name === 'percent') throw new Unreadable('percent twice')
       else if (this.take('%')) base = { kind: 'call', name: 'percent', args: [base] }
       else if (this.take('°')) base = { kind: 'call', name: 'degree', args: [base] }
       else if (this.is('^')) {

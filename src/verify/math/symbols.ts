@@ -24,7 +24,7 @@ export const SPELLINGS: Record<string, string> = {
 export const IGNORED = new Set(
   (
     'left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr displaystyle textstyle limits nolimits quad qquad ' +
-    'thinspace boldsymbol mathbf mathit mathsf mathtt vec overrightarrow ' +
+    'thinspace boldsymbol mathbf mathit mathsf mathtt ' +
     'bf rm it sf tt bm pmb newline nobreakspace enspace'
   ).split(' '),
 )
