@@ -175,7 +175,8 @@ class Lexer {
     else if (Object.hasOwn(CONSTANTS, word)) this.#push('constant', CONSTANTS[word]!)
     else if (Object.hasOwn(NAMED_SETS, word)) this.#push('namedSet', NAMED_SETS[word]!)
     else if (SYMBOLS.has(word)) this.#push('symbol', `\\${word}`)
-    else if (IGNORED.has(word) || ((word === 'vec' || word === 'overrightarrow') && this.#singleLetter())) this.#spaced = true
+    else if (IGNORED.has(word) || ((word === 'vec' || word === 'overrightarrow') && this.#singleLetter()))
+      this.#spaced = true
     else {
       // `\quadx`: a space that ran into what follows
       const space = /^q?quad/.exec(word)?.[0]

@@ -21,6 +21,7 @@ export function rational(numerator: bigint, denominator = 1n): Rational {
     if (bitLength(numerator) > MAX_BITS) throw new TooLarge('number')
     return { numerator, denominator }
   }
+  if (numerator % denominator === 0n) return { numerator: numerator / denominator, denominator: 1n }
   if (bitLength(numerator) + bitLength(denominator) > MAX_FRACTION_BITS) throw new TooLarge('fraction')
   const divisor = gcd(numerator, denominator) * (denominator < 0n ? -1n : 1n)
   return { numerator: numerator / divisor, denominator: denominator / divisor }
