@@ -8,9 +8,11 @@ import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { headRows } from './head.ts'
 import { markdown, type Row } from './row.ts'
+import { verifierRows } from './verifiers.ts'
 
 const parts: Record<string, (log: (line: string) => void) => Promise<Row[]>> = {
   head: headRows,
+  verifiers: verifierRows,
 }
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true })

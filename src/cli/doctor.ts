@@ -184,7 +184,7 @@ export async function sandboxFinding(choice = bestSandbox()): Promise<Finding> {
   if (!sandbox) {
     const remedy = [
       ...failures,
-      'On Debian or Ubuntu: apt-get install bubblewrap python3. Without one, code rewards are refused unless unsafe: true.',
+      'On Debian or Ubuntu: apt-get install bubblewrap python3. Without one, code rewards are refused unless code.unsafe: true.',
     ]
     return { name, state: 'absent', detail: 'none works (only code rewards need it)', remedy: remedy.join('\n') }
   }

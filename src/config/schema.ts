@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { checkRecipe } from './check-recipe.ts'
+import { codeSchema } from './code-schema.ts'
 import { pathList, promptShape, trainDataSchema } from './data-schema.ts'
 import { evaluationSchema } from './evaluation-schema.ts'
 import { loraSchema } from './lora-schema.ts'
@@ -40,6 +41,7 @@ export const trainSchema = z
       .min(1)
       .default('math')
       .describe("The reward: 'math', 'code', or an exported function as './reward.ts#name'."),
+    code: codeSchema,
     ...recipeShape,
     evaluation: evaluationSchema,
   })

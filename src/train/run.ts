@@ -59,7 +59,7 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
     note(checkpoint ? `resuming after step ${checkpoint.state.step}` : 'no checkpoint yet: starting from the beginning')
 
   const tokenizer = await Tokenizer.load(config.model)
-  const verifier = await loadVerifier(config.verifier, process.cwd())
+  const verifier = await loadVerifier(config.verifier, process.cwd(), config.code)
   const { prompts, dropped } = await loadPrompts(config.data.train, {
     ...promptOptions(config, tokenizer),
     decontaminate: decontamination(config),

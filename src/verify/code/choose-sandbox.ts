@@ -41,11 +41,11 @@ export async function requireSandbox(unsafe: boolean): Promise<Sandbox> {
   if (!unsafe) {
     throw new Error(
       `verifier code: no sandbox works on this machine, and answers are hostile programs:${why}\n` +
-        "  Install bubblewrap (apt-get install bubblewrap), or set 'unsafe: true' where nothing on the machine matters.",
+        "  Install bubblewrap (apt-get install bubblewrap), or set 'code.unsafe: true' where nothing on the machine matters.",
     )
   }
   console.warn(
-    `\n!!! verifier code: 'unsafe: true': programs that a model writes run on this machine WITHOUT A SANDBOX, as ${process.getuid?.() === 0 ? 'nobody' : 'you'}, with your network and files.${why}\n`,
+    `\n!!! verifier code: 'code.unsafe: true': programs that a model writes run on this machine WITHOUT A SANDBOX, as ${process.getuid?.() === 0 ? 'nobody' : 'you'}, with your network and files.${why}\n`,
   )
   return new Sandbox('none', python)
 }

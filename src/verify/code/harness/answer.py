@@ -1,6 +1,8 @@
 # The answer's side: nothing in this process is trusted by anyone. A master reads the answer once, then forks for each
 # test, so that tests can't see each other. After confine.py and wire.py in the same module; PRELUDE is the text of prelude.py.
+import atexit
 import builtins
+import gc
 import operator
 import resource
 import signal
@@ -52,6 +54,28 @@ def open_device(path, *args, **options):
 OPEN = open
 
 
+def run_main(setup):
+    """The program to its end, as the interpreter would, without taking everything apart after it."""
+    status = 0
+    try:
+        exec(setup['compiled'], new_module('__main__', setup))
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        if status == 1 and not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        status = 1
+        sys.excepthook(*sys.exc_info())
+    try:
+        if 'threading' in sys.modules:
+            sys.modules['threading']._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+    except BaseException:
+        status = status or 1
+    return status & 255
+
+
 def run_program(setup, test):
     """One run of the whole program: its standard output, its exit status and the end of its standard error."""
     files = [os.memfd_create(name) for name in ('stdin', 'stdout', 'stderr')]
@@ -66,8 +90,7 @@ def run_program(setup, test):
         if setup['command']:
             os.execv(setup['command'][0], setup['command'] + [setup['code']])
         builtins.open = open_device
-        exec(setup['compiled'], new_module('__main__', setup))
-        sys.exit(0)
+        os._exit(run_main(setup))
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     texts = [os.pread(fd, size, 0) for fd, size in ((files[1], setup['limits']['FSIZE'] + 1), (files[2], 1 << 16))]
     for fd in files:
@@ -199,6 +222,8 @@ def main():
     sys.path[:] = setup['modules']
     builtins.exit = builtins.quit = sys.exit
     exec(PRELUDE, {})  # imported once, for all forks
+    gc.collect()
+    gc.freeze()  # a fork then copies fewer pages
     send(CONTROL_OUT, {'ready': True})
     while True:
         try:

@@ -1,0 +1,16 @@
+import { z } from 'zod'
+
+/** The code verifier's settings. */
+export const codeSchema = z
+  .strictObject({
+    reward: z
+      .enum(['all', 'share'])
+      .default('all')
+      .describe("What tests earn: 'all' is 1 where every one passes, else 0; 'share' is the part that passes."),
+    unsafe: z
+      .boolean()
+      .default(false)
+      .describe('Run what the model writes WITHOUT a sandbox where none works; otherwise that is an error.'),
+  })
+  .prefault({})
+  .describe("How verifier 'code' grades.")
