@@ -134,6 +134,7 @@ const equal: [string, string][] = [
   ['1\\frac{1}{2}', '\\frac32'],
 ]
 const different: [string, string][] = [
+  ['1,2,2', '1,1,2'],
   ['(1,2)', '(2,1)'],
   ['[1,2]', '(1,2)'],
   ['[1,2)', '[1,2]'],

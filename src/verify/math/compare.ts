@@ -106,7 +106,7 @@ function isCollection(node: Expression): node is Collection {
   return node.kind === 'list' || node.kind === 'set'
 }
 
-/** Lists and sets: the same elements in any order, however often each is named. */
+/** Lists and sets: the same elements in any order. */
 function equalCollections(gold: Expression, given: Expression, options: CompareOptions): boolean {
   if (isCollection(gold) && gold.items.every(isAssignmentLike)) {
     const answer = assignedTuple(gold, given, options)
@@ -125,7 +125,9 @@ function equalCollections(gold: Expression, given: Expression, options: CompareO
   ) {
     return sameOrder(gold.items, given.items, options)
   }
-  const [expected, found] = [items(gold), items(given)]
+  // a set names each element once; a list may name a root twice
+  const isSet = gold.kind === 'set' || given.kind === 'set'
+  const [expected, found] = [items(gold, isSet), items(given, isSet)]
   return covers(expected, found, options) && expected.length === found.length
 }
 
@@ -144,16 +146,17 @@ function covers(expected: Expression[], found: Expression[], options: CompareOpt
   })
 }
 
-/** The elements, each once; those written with a plus-minus are two. */
-function items(node: Expression): Expression[] {
+/** The elements, each `once` or as often as it stands; those written with a plus-minus are two. */
+function items(node: Expression, once: boolean): Expression[] {
   const all = isCollection(node)
     ? node.items
         .map(expandSigns)
         .flatMap((item) => (item.kind === 'list' && item.joint === 'or' && isNumbers(item) ? item.items : [item]))
     : [node]
-  const once: Expression[] = []
-  for (const item of all) if (!once.some((other) => sameForm(other, item))) once.push(item)
-  return once
+  if (!once) return all
+  const different: Expression[] = []
+  for (const item of all) if (!different.some((other) => sameForm(other, item))) different.push(item)
+  return different
 }
 
 function isNumbers(list: Collection): boolean {
