@@ -62,6 +62,7 @@ export async function gradeCode(
         }
         answer = started
       }
+      if (test.kind !== 'program') await testsProcess.prepare()
       signal?.throwIfAborted()
       const judgement = await judge(
         test,

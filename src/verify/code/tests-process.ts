@@ -27,16 +27,24 @@ export class TestsProcess {
     this.#limits = limits
   }
 
+  /** Starts the process where it does not run, so that its start is not in a test's time. */
+  async prepare(): Promise<void> {
+    if (this.#process?.alive) return
+    program ??= testsProgram()
+    this.#process = this.#sandbox.start(program, 8 * this.#limits.output)
+    await this.#process.receive()
+  }
+
   /** Begins a test and says which names of the answer it needs. @throws RowError */
   async begin(test: CodeTest): Promise<string[]> {
-    program ??= testsProgram()
-    if (!this.#process?.alive) this.#process = this.#sandbox.start(program, 8 * this.#limits.output)
-    this.#process.ref()
+    await this.prepare()
+    const process = this.#process!
+    process.ref()
     this.#busy = true
-    this.#process.send(JSON.stringify(test))
-    const first = JSON.parse((await this.#process.receive()).toString())
+    process.send(JSON.stringify(test))
+    const first = JSON.parse((await process.receive()).toString())
     if (first.names) return first.names
-    await this.#process.receive()
+    await process.receive()
     this.#rest()
     throw new RowError(first.verdict?.broken ?? first.verdict?.reason ?? 'it ended before it began')
   }

@@ -215,6 +215,7 @@ def line_of(error, test):
 
 def main():
     exec(PRELUDE, {})  # imported once, for all forks
+    send(CONTROL_OUT, {'up': True})
     while True:
         try:
             test = receive(CONTROL_IN)
