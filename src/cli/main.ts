@@ -32,6 +32,16 @@ function program(): Command {
     .action(async (overrides, options) => (await import('./train.ts')).train({ ...options, overrides }))
 
   root
+    .command('study')
+    .description(
+      'run a study of the paper: variants of one run, compared in a picture and a table; without a name, list them',
+    )
+    .argument('[name]', 'one of them, as mask')
+    .argument('[overrides...]', 'settings of every variant, as steps=20')
+    .option('-c, --config <file>', 'YAML file with the run that the variants change')
+    .action(async (name, overrides, options) => (await import('./study.ts')).study(name, { ...options, overrides }))
+
+  root
     .command('presets')
     .description('the published recipes that a config can start from: all of them, or one as YAML')
     .argument('[name]', 'one of them, as or1-7b-paper')
