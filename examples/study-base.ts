@@ -4,8 +4,9 @@
  *
  *     npx tsx examples/study-base.ts [FOLDER]      (default runs/study-base; 2 minutes on one CPU core)
  *
- * `3+9+4=` is worked out as `3+9=12 12+4=16 \boxed{16}`, each addition in either order: an answer is the longer the more
- * terms a sum has, and the more often a carry can be forgotten.
+ * `3+9+4=` is worked out as `3+9=12 4+12=16 \boxed{16}`, each addition in either order, or two terms at once, as
+ * `3+9+4=16 \boxed{16}`, which is shorter and harder: an answer is the longer the more terms a sum has, and the more often
+ * a carry can be forgotten.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -97,12 +98,16 @@ function problem(terms: readonly number[]) {
 
 function working(terms: readonly number[]): string {
   let total = terms[0]!
-  const lines = terms.slice(1).map((term) => {
-    const carries = Math.floor((total + term) / 10) > Math.floor(total / 10)
-    const next = total + term - (carries && random.uniform() < forgets ? 10 : 0)
-    const line = random.below(2) === 0 ? `${total}+${term}=${next}` : `${term}+${total}=${next}`
-    total = next
-    return line
-  })
+  const lines: string[] = []
+  for (let next = 1; next < terms.length; ) {
+    const taken = terms.slice(next, next + (random.uniform() < 0.3 ? 2 : 1))
+    next += taken.length
+    const right = [total, ...taken].reduce((sum, term) => sum + term, 0)
+    const carries = Math.floor(right / 10) > Math.floor(total / 10)
+    const result = right - (carries && random.uniform() < forgets ? 10 : 0)
+    const order = random.below(2) === 0 ? [total, ...taken] : [...taken, total]
+    lines.push(`${order.join('+')}=${result}`)
+    total = result
+  }
   return `${lines.join(' ')} \\boxed{${total}}`
 }
