@@ -44,19 +44,37 @@ Napi::Value completion_to_js(Napi::Env env, const Completion& completion) {
   return result;
 }
 
-Deliver deliver_completions(std::vector<std::vector<Completion>> groups) {
+Napi::Array completions_to_js(Napi::Env env, const std::vector<Completion>& completions) {
+  auto result = Napi::Array::New(env, completions.size());
+  for (uint32_t i = 0; i < completions.size(); ++i) {
+    const Napi::HandleScope scope(env);
+    result.Set(i, completion_to_js(env, completions[i]));
+  }
+  return result;
+}
+
+Deliver deliver_groups(std::vector<std::vector<Completion>> groups) {
   return [groups = std::move(groups)](Napi::Env env) {
     auto result = Napi::Array::New(env, groups.size());
-    for (uint32_t i = 0; i < groups.size(); ++i) {
-      auto completions = Napi::Array::New(env, groups[i].size());
-      for (uint32_t j = 0; j < groups[i].size(); ++j) {
-        const Napi::HandleScope scope(env);
-        completions.Set(j, completion_to_js(env, groups[i][j]));
-      }
-      result.Set(i, completions);
-    }
+    for (uint32_t i = 0; i < groups.size(); ++i) result.Set(i, completions_to_js(env, groups[i]));
     return result;
   };
+}
+
+Deliver deliver_group(size_t prompt, std::vector<Completion> completions) {
+  return [prompt, completions = std::move(completions)](Napi::Env env) {
+    auto result = Napi::Object::New(env);
+    result.Set("prompt", static_cast<double>(prompt));
+    result.Set("completions", completions_to_js(env, completions));
+    return result;
+  };
+}
+
+Napi::FunctionReference callback_of(Napi::Value value, const char* name) {
+  if (value.IsUndefined()) return {};
+  if (!value.IsFunction())
+    throw Error("INVALID_ARGUMENT", std::string("generate ") + name + " must be a function, got " + describe(value));
+  return Napi::Persistent(value.As<Napi::Function>());
 }
 
 Task generate_task(const Napi::CallbackInfo& info) {
@@ -64,17 +82,14 @@ Task generate_task(const Napi::CallbackInfo& info) {
   auto prompts = prompts_of(info[1]);
   auto options = options_of(info[2]);
   auto cancel = cancel_of(info[3]);
-  Napi::FunctionReference on_progress;
-  if (!info[4].IsUndefined()) {
-    if (!info[4].IsFunction())
-      throw Error("INVALID_ARGUMENT", "generate onProgress must be a function, got " + describe(info[4]));
-    on_progress = Napi::Persistent(info[4].As<Napi::Function>());
-  }
   return {[state = std::move(state), prompts = std::move(prompts), options = std::move(options),
-           cancel](const Progress& progress) {
-            return deliver_completions(generate(*state->policy, prompts, options, *cancel, progress));
+           cancel](const Reports& reports) {
+            const auto on_group = [&](size_t prompt, const std::vector<Completion>& completions) {
+              reports.part(deliver_group(prompt, completions));
+            };
+            return deliver_groups(generate(*state->policy, prompts, options, *cancel, {reports.progress, on_group}));
           },
-          cancel, std::move(on_progress)};
+          cancel, callback_of(info[4], "onProgress"), callback_of(info[5], "onGroup")};
 }
 
 }  // namespace

@@ -128,7 +128,7 @@ Task head_task(const Napi::CallbackInfo& info) {
   options.kl_coefficient = fields.number("klCoefficient");
   if (!(options.temperature > 0)) fields.fail("temperature", "above 0", fields.get("temperature"));
   return {[input = input_of(info[0]), options, device = fields.string("device"), dtype = dtype_of(fields)](
-              const Progress&) mutable { return deliver_output(run_head(input, options, device, dtype)); }};
+              const Reports&) mutable { return deliver_output(run_head(input, options, device, dtype)); }};
 }
 
 }  // namespace

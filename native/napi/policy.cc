@@ -94,7 +94,7 @@ Deliver deliver_policy(std::unique_ptr<Policy> policy, const std::optional<Lora>
 Task create_policy(const Napi::CallbackInfo& info) {
   const Fields options(info[1], "createPolicy options");
   return {[shape = shape_of(info[0]), device = options.string("device"), dtype = options.string("dtype"),
-           seed = uint64(options.get("seed"), "createPolicy options.seed"), lora = lora_of(options)](const Progress&) {
+           seed = uint64(options.get("seed"), "createPolicy options.seed"), lora = lora_of(options)](const Reports&) {
     return deliver_policy(Policy::create(shape, device, dtype, seed), lora);
   }};
 }
@@ -102,7 +102,7 @@ Task create_policy(const Napi::CallbackInfo& info) {
 Task load_policy(const Napi::CallbackInfo& info) {
   const Fields options(info[2], "loadPolicy options");
   return {[shape = shape_of(info[0]), sources = sources_of(info[1]), device = options.string("device"),
-           dtype = options.string("dtype"), lora = lora_of(options)](const Progress&) {
+           dtype = options.string("dtype"), lora = lora_of(options)](const Reports&) {
     const SafetensorsReader reader(sources);
     return deliver_policy(Policy::load(shape, reader, device, dtype), lora);
   }};
@@ -133,7 +133,7 @@ Deliver deliver_tensor(const at::Tensor& tensor) {
 // A task on a live policy that yields one tensor or nothing.
 template <class Work>
 Task on_policy(const Napi::CallbackInfo& info, Work work) {
-  return {[state = live_policy(info[0]), work = std::move(work)](const Progress&) -> Deliver {
+  return {[state = live_policy(info[0]), work = std::move(work)](const Reports&) -> Deliver {
     if constexpr (std::is_void_v<decltype(work(*state->policy))>) {
       work(*state->policy);
       update_bytes(*state);

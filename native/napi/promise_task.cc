@@ -62,18 +62,21 @@ class Calls {
 
   std::shared_ptr<Channel> channel() const { return channel_; }
 
-  uint64_t add(Napi::Env env, napi_deferred deferred, std::shared_ptr<Cancel> cancel,
-               Napi::FunctionReference on_progress) {
+  // The id of the call that is added next.
+  uint64_t next_id() const { return last_id_ + 1; }
+
+  void add(Napi::Env env, napi_deferred deferred, std::shared_ptr<Cancel> cancel, Napi::FunctionReference on_progress,
+           Napi::FunctionReference on_part) {
     // A promise under way keeps the environment alive, as a pending file read does.
     if (calls_.empty()) napi_ref_threadsafe_function(env, channel_->function());
-    calls_.emplace(++last_id_, Call{deferred, std::move(cancel), std::move(on_progress), std::nullopt});
-    return last_id_;
+    calls_.emplace(++last_id_,
+                   Call{deferred, std::move(cancel), std::move(on_progress), std::move(on_part), std::nullopt});
   }
 
   void settle(Napi::Env env, uint64_t id, const Deliver& deliver) {
     const auto call = take(env, id);
     try {
-      if (call.progress_error) throw Napi::Error(*call.progress_error);
+      if (call.callback_error) throw Napi::Error(*call.callback_error);
       napi_resolve_deferred(env, call.deferred, deliver(env));
     } catch (const Napi::Error& error) {
       napi_reject_deferred(env, call.deferred, error.Value());
@@ -84,23 +87,21 @@ class Calls {
 
   void fail(Napi::Env env, uint64_t id, const Failure& failure) {
     const auto call = take(env, id);
-    if (call.progress_error)
-      napi_reject_deferred(env, call.deferred, call.progress_error->Value());
+    if (call.callback_error)
+      napi_reject_deferred(env, call.deferred, call.callback_error->Value());
     else
       reject(env, call.deferred, failure);
   }
 
-  // A callback that throws stops the call and becomes its rejection.
   void progress(Napi::Env env, uint64_t id, int64_t first, int64_t second) {
-    const auto found = calls_.find(id);
-    if (found == calls_.end() || found->second.on_progress.IsEmpty()) return;
-    try {
-      found->second.on_progress.Call(
+    report(id, &Call::on_progress, [&](Napi::FunctionReference& callback) {
+      callback.Call(
           {Napi::Number::New(env, static_cast<double>(first)), Napi::Number::New(env, static_cast<double>(second))});
-    } catch (const Napi::Error& error) {
-      found->second.progress_error = error;
-      if (found->second.cancel) found->second.cancel->requested = true;
-    }
+    });
+  }
+
+  void part(Napi::Env env, uint64_t id, const Deliver& deliver) {
+    report(id, &Call::on_part, [&](Napi::FunctionReference& callback) { callback.Call({deliver(env)}); });
   }
 
   // The environment ends: nobody waits for the work any more.
@@ -115,8 +116,22 @@ class Calls {
     napi_deferred deferred;
     std::shared_ptr<Cancel> cancel;
     Napi::FunctionReference on_progress;
-    std::optional<Napi::Error> progress_error;
+    Napi::FunctionReference on_part;
+    std::optional<Napi::Error> callback_error;
   };
+
+  // A callback that throws stops the call and becomes its rejection; it is not called again.
+  template <typename Invoke>
+  void report(uint64_t id, Napi::FunctionReference Call::*callback, const Invoke& invoke) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end() || (found->second.*callback).IsEmpty() || found->second.callback_error) return;
+    try {
+      invoke(found->second.*callback);
+    } catch (const Napi::Error& error) {
+      found->second.callback_error = error;
+      if (found->second.cancel) found->second.cancel->requested = true;
+    }
+  }
 
   Call take(Napi::Env env, uint64_t id) {
     auto node = calls_.extract(id);
@@ -147,14 +162,23 @@ void drain(napi_env env, napi_value, void* context, void*) {
   }
 }
 
-Progress throttled(const std::shared_ptr<Channel>& channel, uint64_t id) {
-  auto last = std::make_shared<std::chrono::steady_clock::time_point>();
-  return [channel, id, last](int64_t first, int64_t second) {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - *last < kProgressInterval) return;
-    *last = now;
-    channel->send([=](Napi::Env env, Calls& calls) { calls.progress(env, id, first, second); });
-  };
+Reports reports_of(const Task& task, const std::shared_ptr<Channel>& channel, uint64_t id) {
+  Reports reports{[](int64_t, int64_t) {}, [](const Deliver&) {}};
+  if (!task.on_progress.IsEmpty()) {
+    auto last = std::make_shared<std::chrono::steady_clock::time_point>();
+    reports.progress = [channel, id, last](int64_t first, int64_t second) {
+      const auto now = std::chrono::steady_clock::now();
+      if (now - *last < kProgressInterval) return;
+      *last = now;
+      channel->send([=](Napi::Env env, Calls& calls) { calls.progress(env, id, first, second); });
+    };
+  }
+  if (!task.on_part.IsEmpty()) {
+    reports.part = [channel, id](Deliver deliver) {
+      channel->send([id, deliver = std::move(deliver)](Napi::Env env, Calls& calls) { calls.part(env, id, deliver); });
+    };
+  }
+  return reports;
 }
 
 }  // namespace
@@ -183,16 +207,16 @@ Napi::Value promise_task(Napi::Env env, const std::function<Task()>& prepare) {
     Task task = prepare();
     const auto channel = calls.channel();
     const auto cancel = task.cancel;
-    const bool reports = !task.on_progress.IsEmpty();
-    const auto id = calls.add(env, deferred, cancel, std::move(task.on_progress));
-    const Progress progress = reports ? throttled(channel, id) : [](int64_t, int64_t) {};
+    const auto id = calls.next_id();
+    const Reports reports = reports_of(task, channel, id);
+    calls.add(env, deferred, cancel, std::move(task.on_progress), std::move(task.on_part));
     TorchThread::instance().post(
-        [channel, cancel, id, progress, run = std::move(task.run)]() mutable {
+        [channel, cancel, id, reports, run = std::move(task.run)]() mutable {
           if (channel->closed()) return;
           Message message;
           try {
             if (cancel) cancel->check();
-            message = [id, deliver = run(progress)](Napi::Env env, Calls& calls) { calls.settle(env, id, deliver); };
+            message = [id, deliver = run(reports)](Napi::Env env, Calls& calls) { calls.settle(env, id, deliver); };
           } catch (...) {
             message = [id, failure = current_failure()](Napi::Env env, Calls& calls) { calls.fail(env, id, failure); };
           }

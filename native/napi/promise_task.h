@@ -13,13 +13,19 @@ namespace magic {
 
 // Makes the JS value of a result. Holds plain data: it may be dropped on any thread.
 using Deliver = std::function<Napi::Value(Napi::Env)>;
-// Two numbers to the caller's progress callback, at most ten times a second. Called on the torch thread.
-using Progress = std::function<void(int64_t, int64_t)>;
+// What a call says before it is done, to the callbacks that its caller gave. Called on the torch thread.
+struct Reports {
+  // Two numbers, at most ten times a second.
+  std::function<void(int64_t, int64_t)> progress;
+  // A part of the result, each time.
+  std::function<void(Deliver)> part;
+};
 
 struct Task {
-  std::function<Deliver(const Progress&)> run;  // on the torch thread
+  std::function<Deliver(const Reports&)> run;  // on the torch thread
   std::shared_ptr<Cancel> cancel{};
   Napi::FunctionReference on_progress{};
+  Napi::FunctionReference on_part{};
 };
 
 // Calls `prepare` at once; whatever it or the work throws rejects the promise.

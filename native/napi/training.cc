@@ -101,7 +101,7 @@ Task score_task(const Napi::CallbackInfo& info) {
   const ScoreOptions options{fields.number("temperature"), fields.integer("maxTokensPerMicroBatch"),
                              fields.boolean("adapter")};
   auto cancel = cancel_of(info[3]);
-  return {[state = std::move(state), batch = std::move(batch), options, cancel](const Progress&) -> Deliver {
+  return {[state = std::move(state), batch = std::move(batch), options, cancel](const Reports&) -> Deliver {
             return [scores = score(*state->policy, batch, options, *cancel)](Napi::Env env) {
               auto result = Napi::Object::New(env);
               result.Set("logprobs", to_js(env, scores.logprobs));
@@ -117,7 +117,7 @@ Task compute_gradients_task(const Napi::CallbackInfo& info) {
   auto batch = training_batch_of(info[1], "computeGradients");
   const auto options = loss_options_of(Fields(info[2], "computeGradients options"));
   auto cancel = cancel_of(info[3]);
-  return {[state = std::move(state), batch = std::move(batch), options, cancel](const Progress&) {
+  return {[state = std::move(state), batch = std::move(batch), options, cancel](const Reports&) {
             const auto stats = compute_gradients(*state->policy, batch, options, *cancel);
             update_bytes(*state);
             return deliver_stats(stats);
@@ -132,7 +132,7 @@ Task train_step_task(const Napi::CallbackInfo& info) {
   const auto loss = loss_options_of(fields);
   const auto optimizer = optimizer_options_of(fields);
   auto cancel = cancel_of(info[3]);
-  return {[state = std::move(state), batch = std::move(batch), loss, optimizer, cancel](const Progress&) {
+  return {[state = std::move(state), batch = std::move(batch), loss, optimizer, cancel](const Reports&) {
             const auto stats = train_step(*state->policy, batch, loss, optimizer, *cancel);
             update_bytes(*state);
             return deliver_stats(stats);

@@ -39,17 +39,21 @@ struct WaitingPrompt {
 class Generation {
  public:
   Generation(Policy& policy, const std::vector<GeneratePrompt>& prompts, const GenerateOptions& options,
-             const Cancel& cancel, const GenerateProgress& progress)
+             const Cancel& cancel, const GenerateReports& reports)
       : policy_(policy),
         shape_(policy.shape()),
         weights_(policy.weights()),
         prompts_(prompts),
         options_(options),
         cancel_(cancel),
-        progress_(progress),
+        reports_(reports),
         cache_(shape_, weights_.device, weights_.dtype),
-        results_(prompts.size()) {
-    for (size_t p = 0; p < prompts.size(); p++) results_[p].resize(prompts[p].seeds.size());
+        results_(prompts.size()),
+        unfinished_(prompts.size()) {
+    for (size_t p = 0; p < prompts.size(); p++) {
+      unfinished_[p] = prompts[p].seeds.size();
+      results_[p].resize(unfinished_[p]);
+    }
   }
 
   std::vector<std::vector<Completion>> run() {
@@ -62,7 +66,7 @@ class Generation {
       } else {
         decode();
       }
-      if (progress_) progress_(tokens_, finished_);
+      reports_.progress(tokens_, finished_);
     }
     return std::move(results_);
   }
@@ -187,7 +191,10 @@ class Generation {
     completion.stopped = std::find(stops.begin(), stops.end(), sampled.token) != stops.end();
     const bool done =
         completion.stopped || static_cast<int64_t>(completion.token_ids.size()) == options_.max_new_tokens;
-    finished_ += done;
+    if (done) {
+      finished_++;
+      if (--unfinished_[sequence.prompt] == 0) reports_.group(sequence.prompt, results_[sequence.prompt]);
+    }
     return done;
   }
 
@@ -197,9 +204,10 @@ class Generation {
   const std::vector<GeneratePrompt>& prompts_;
   const GenerateOptions& options_;
   const Cancel& cancel_;
-  const GenerateProgress& progress_;
+  const GenerateReports& reports_;
   KvCache cache_;
   std::vector<std::vector<Completion>> results_;
+  std::vector<size_t> unfinished_;  // completions a prompt
   std::vector<Sequence> running_;
   std::deque<WaitingPrompt> waiting_;
   size_t next_prompt_ = 0;
@@ -226,7 +234,7 @@ void GenerateOptions::validate(int64_t vocab_size) const {
 
 std::vector<std::vector<Completion>> generate(Policy& policy, const std::vector<GeneratePrompt>& prompts,
                                               const GenerateOptions& options, const Cancel& cancel,
-                                              const GenerateProgress& progress) {
+                                              const GenerateReports& reports) {
   const int64_t vocab = policy.shape().vocab_size;
   options.validate(vocab);
   if (prompts.empty()) throw Error("INVALID_ARGUMENT", "prompts is empty: give at least one prompt");
@@ -245,7 +253,7 @@ std::vector<std::vector<Completion>> generate(Policy& policy, const std::vector<
       }
     }
   }
-  return Generation(policy, prompts, options, cancel, progress).run();
+  return Generation(policy, prompts, options, cancel, reports).run();
 }
 
 }  // namespace magic

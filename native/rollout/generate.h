@@ -34,11 +34,14 @@ struct Completion {
   bool stopped = false;  // false: max_new_tokens was reached
 };
 
-// (tokens sampled so far, completions finished)
-using GenerateProgress = std::function<void(int64_t, int64_t)>;
+struct GenerateReports {
+  std::function<void(int64_t, int64_t)> progress;  // tokens sampled so far, completions finished
+  // A prompt whose completions are all finished, while others go on.
+  std::function<void(size_t, const std::vector<Completion>&)> group;
+};
 
 std::vector<std::vector<Completion>> generate(Policy& policy, const std::vector<GeneratePrompt>& prompts,
                                               const GenerateOptions& options, const Cancel& cancel,
-                                              const GenerateProgress& progress);
+                                              const GenerateReports& reports);
 
 }  // namespace magic

@@ -38,14 +38,15 @@ export async function evaluate(
   { name, prompts }: EvaluationSet,
   { seed, signal, onProgress, ...sampling }: EvaluationOptions,
 ): Promise<EvaluationResult> {
-  const sampled = await engine.rollout(prompts, sampling, { seeds: [seed, stream], signal, onProgress })
-  const answers = await Promise.all(
-    sampled.map(async (group) => ({
-      sampled: group,
-      // As any test of a model: what was answered counts, wherever the response ended.
-      verdicts: await verifyGroup(group, verifier, 'graded', signal),
-    })),
-  )
+  const graded: Promise<EvaluationResult['answers'][number]>[] = []
+  const onGroup = (sampled: Sampled, index: number) => {
+    // As any test of a model: what was answered counts, wherever the response ended.
+    graded[index] = verifyGroup(sampled, verifier, 'graded', signal).then((verdicts) => ({ sampled, verdicts }))
+    // Where sampling fails nobody waits for the verdicts.
+    graded[index].catch(() => {})
+  }
+  await engine.rollout(prompts, sampling, { seeds: [seed, stream], signal, onProgress, onGroup })
+  const answers = await Promise.all(graded)
   const scores = await Promise.all(
     answers.map(({ sampled, verdicts }) => problemScore(sampled, verdicts, verifier, signal)),
   )

@@ -269,6 +269,8 @@ export interface NativeAddon {
     cancel?: CancelHandle,
     /** called with the tokens sampled so far, at most ten times a second */
     onProgress?: (tokens: number, finished: number) => void,
+    /** called with each prompt's completions once all of them are finished, before the promise resolves */
+    onGroup?: (group: { prompt: number; completions: NativeCompletion[] }) => void,
   ): Promise<NativeCompletion[][]>
   computeGradients(
     policy: PolicyHandle,

@@ -1,4 +1,4 @@
-import type { Aggregation, Device, DType } from '../native/contract.ts'
+import type { Aggregation, Device, DType, NativeCompletion } from '../native/contract.ts'
 import { type LoraOptions, lora } from './lora.ts'
 import { absentOr, flag, integer, number, type Option, oneOf, optional, seed, signal } from './options.ts'
 
@@ -104,6 +104,11 @@ export interface GenerateOptions {
   signal?: AbortSignal | undefined
   /** Called at most ten times a second. What it throws stops the call and becomes its rejection. */
   onProgress?: ((progress: { tokens: number; finished: number }) => void) | undefined
+  /**
+   * Called with each prompt's completions once all of them are finished, while others go on; always before the call
+   * resolves, in the order in which they finish. What it throws stops the call and becomes its rejection.
+   */
+  onGroup?: ((group: { prompt: number; completions: NativeCompletion[] }) => void) | undefined
 }
 
 const device = {
@@ -125,7 +130,7 @@ function isTokenIds(value: unknown): value is ArrayLike<number> {
   )
 }
 
-function isFunction(value: unknown): value is (progress: { tokens: number; finished: number }) => void {
+function isCallback<T>(value: unknown): value is (report: T) => void {
   return typeof value === 'function'
 }
 
@@ -191,7 +196,8 @@ export const generateRules = {
   stopTokenIds: { ...optional(isTokenIds, 'an array of token ids'), fallback: [] as ArrayLike<number> },
   maxBatchSize: integer(256, 1),
   signal,
-  onProgress: optional(isFunction, 'a function'),
+  onProgress: optional(isCallback<{ tokens: number; finished: number }>, 'a function'),
+  onGroup: optional(isCallback<{ prompt: number; completions: NativeCompletion[] }>, 'a function'),
 }
 
 export const trainingBatchKeys = [

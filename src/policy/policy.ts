@@ -146,7 +146,7 @@ export class Policy implements Disposable {
   /** Samples completions: one entry a prompt, in the order of the prompts. */
   async generate(prompts: readonly GeneratePrompt[], options: GenerateOptions): Promise<Generated[]> {
     const resolved = resolveOptions('generate options', options, generateRules)
-    const { signal, onProgress, seed = randomBytes(8).readBigUInt64LE(), stopTokenIds, ...native } = resolved
+    const { signal, onProgress, onGroup, seed = randomBytes(8).readBigUInt64LE(), stopTokenIds, ...native } = resolved
     if (!Array.isArray(prompts) || prompts.length === 0)
       invalid('generate prompts', 'an array of at least one prompt', prompts)
     const requests = prompts.map((prompt, index) => nativePrompt(prompt, index, seed))
@@ -158,6 +158,7 @@ export class Policy implements Disposable {
         { ...native, stopTokenIds: Int32Array.from(stopTokenIds) },
         cancel,
         report,
+        onGroup,
       ),
     )
     return groups.map((completions) => ({ completions }))

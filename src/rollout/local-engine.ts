@@ -1,7 +1,7 @@
 import type { Prompt } from '../data/prompt.ts'
-import type { Policy } from '../policy/policy.ts'
+import type { Completion, Policy } from '../policy/policy.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
-import type { Sampled } from './rollout.ts'
+import type { Rollout, Sampled } from './rollout.ts'
 import { sampleSeed } from './sample-seed.ts'
 
 /** How responses are drawn. */
@@ -22,6 +22,8 @@ export interface RolloutCall {
   seeds: readonly number[]
   signal?: AbortSignal | undefined
   onProgress?: ((progress: { tokens: number; finished: number }) => void) | undefined
+  /** Called with a group once its responses are all there, while others go on; always before the call resolves. */
+  onGroup?: ((group: Sampled, index: number) => void) | undefined
 }
 
 /** Samples with the weights that are trained: no weight sync, always on-policy. */
@@ -36,31 +38,36 @@ export class LocalEngine {
 
   /** `samples` responses to each of the prompts, in their order. */
   async rollout(prompts: readonly Prompt[], sampling: SamplingOptions, call: RolloutCall): Promise<Sampled[]> {
-    const { samples, maxResponseLength, signal, onProgress, ...rest } = { ...sampling, ...call }
+    const { samples, maxResponseLength, signal, onProgress, onGroup, ...rest } = { ...sampling, ...call }
     const requests = prompts.map((prompt, index) => ({
       promptTokenIds: prompt.tokenIds,
       n: samples,
       seeds: BigUint64Array.from({ length: samples }, (_, sample) => sampleSeed(...call.seeds, index, sample)),
     }))
-    const results = await this.#policy.generate(requests, {
+    const groups: Sampled[] = []
+    const add = (index: number, completions: readonly Completion[]) => {
+      groups[index] = {
+        prompt: prompts[index]!,
+        rollouts: completions.map((completion) => this.#rolloutOf(completion)),
+      }
+      onGroup?.(groups[index], index)
+    }
+    await this.#policy.generate(requests, {
       maxNewTokens: maxResponseLength,
       temperature: rest.temperature,
       topP: rest.topP,
       topK: rest.topK,
       maxBatchSize: rest.maxBatchSize,
       stopTokenIds: this.#tokenizer.stopTokenIds,
+      onGroup: ({ prompt, completions }) => add(prompt, completions),
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),
     })
-    return results.map(({ completions }, index) => ({
-      prompt: prompts[index]!,
-      rollouts: completions.map((completion) => ({
-        completionTokenIds: completion.tokenIds,
-        sampledLogprobs: completion.logprobs,
-        entropy: completion.entropy,
-        finishReason: completion.finishReason,
-        text: this.#tokenizer.decode(completion.tokenIds, { skipSpecialTokens: true }),
-      })),
-    }))
+    return groups
+  }
+
+  #rolloutOf({ tokenIds, logprobs, entropy, finishReason }: Completion): Rollout {
+    const text = this.#tokenizer.decode(tokenIds, { skipSpecialTokens: true })
+    return { completionTokenIds: tokenIds, sampledLogprobs: logprobs, entropy, finishReason, text }
   }
 }

@@ -8,15 +8,19 @@ import type { Stage } from '../stage/resolve-stages.ts'
 export interface Collection {
   stage: Pick<Stage, 'promptsPerStep' | 'rejection'>
   stream: Pick<PromptStream, 'next' | 'remaining'>
-  /** `round` counts from 0; each has random streams of its own. */
-  rollout: (prompts: readonly Prompt[], round: number) => Promise<Sampled[]>
-  grade: (sampled: readonly Sampled[]) => Promise<RolloutGroup[]>
+  /** Responses to prompts, each group handed on once it is there. `round` counts from 0; each has its own random streams. */
+  rollout: (
+    prompts: readonly Prompt[],
+    round: number,
+    onGroup: (group: Sampled, index: number) => void,
+  ) => Promise<unknown>
+  grade: (sampled: Sampled) => Promise<RolloutGroup>
   clock: Stopwatch
 }
 
 /**
  * The groups of one step, rejected ones included: `promptsPerStep`, or with `rejection.refill` as many as it takes for
- * that many to be kept (dynamic sampling), up to `rejection.maxPrompts`. Fewer where the stream ends.
+ * that many to be kept (dynamic sampling), up to `rejection.maxPrompts`. A group is verified while others are still sampled. Fewer where the stream ends.
  */
 export async function collectGroups(collection: Collection): Promise<RolloutGroup[]> {
   const { stage, stream, rollout, grade, clock } = collection
@@ -27,7 +31,13 @@ export async function collectGroups(collection: Collection): Promise<RolloutGrou
     const missing = promptsPerStep - groups.filter(({ rejected }) => !rejected).length
     const count = Math.min(missing, limit - groups.length, stream.remaining)
     if (count <= 0) return groups
-    const sampled = await clock.time('rollout', () => rollout(stream.next(count), round))
-    groups.push(...(await clock.time('verify', () => grade(sampled))))
+    const graded: Promise<RolloutGroup>[] = []
+    const onGroup = (sampled: Sampled, index: number) => {
+      graded[index] = grade(sampled)
+      // Where the rollout fails nobody waits for the grades.
+      graded[index].catch(() => {})
+    }
+    await clock.time('rollout', () => rollout(stream.next(count), round, onGroup))
+    groups.push(...(await clock.time('verify', () => Promise.all(graded))))
   }
 }

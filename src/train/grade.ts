@@ -5,29 +5,25 @@ import type { Stage } from '../stage/resolve-stages.ts'
 import type { Verdict, Verifier } from '../verify/verifier.ts'
 
 /**
- * Verifies every response and turns the rewards of each group into advantages (Skywork-OR1, eq 2.5).
- * A group whose advantages are all zero is marked as rejected.
+ * Verifies the responses to a prompt and turns their rewards into advantages (Skywork-OR1, eq 2.5). A group whose
+ * advantages are all zero is marked as rejected.
  */
 export async function grade(
-  sampled: readonly Sampled[],
+  group: Sampled,
   verifier: Pick<Verifier, 'verify'>,
   { truncation, advantage, maxResponseLength }: Pick<Stage, 'truncation' | 'advantage' | 'maxResponseLength'>,
   signal?: AbortSignal,
-): Promise<RolloutGroup[]> {
-  return Promise.all(
-    sampled.map(async (group) => {
-      const verdicts = await verifyGroup(group, verifier, truncation.reward, signal)
-      const rewards = verdicts.map(({ reward }, index) => {
-        const { length } = group.rollouts[index]!.completionTokenIds
-        return reward - overlongPenalty(length, { maxResponseLength, ...truncation })
-      })
-      const advantages = groupAdvantages(rewards, group.rollouts.map(isTruncated), {
-        mask: truncation.advantageMask,
-        divideByStd: advantage.divideByStd,
-      })
-      return { ...group, verdicts, rewards, advantages, rejected: isDegenerate(advantages) }
-    }),
-  )
+): Promise<RolloutGroup> {
+  const verdicts = await verifyGroup(group, verifier, truncation.reward, signal)
+  const rewards = verdicts.map(({ reward }, index) => {
+    const { length } = group.rollouts[index]!.completionTokenIds
+    return reward - overlongPenalty(length, { maxResponseLength, ...truncation })
+  })
+  const advantages = groupAdvantages(rewards, group.rollouts.map(isTruncated), {
+    mask: truncation.advantageMask,
+    divideByStd: advantage.divideByStd,
+  })
+  return { ...group, verdicts, rewards, advantages, rejected: isDegenerate(advantages) }
 }
 
 /** One verdict a response, in their order. With `truncated` 'zero' a truncated response is not even looked at. */

@@ -3,7 +3,6 @@ import { ConfigError } from '../config/config-error.ts'
 import { parseRecipe } from '../config/recipe.ts'
 import type { RecipeConfig } from '../config/recipe-schema.ts'
 import type { EntropyControllerState } from '../control/entropy-controller.ts'
-import type { Prompt } from '../data/prompt.ts'
 import { type EvaluationResult, evaluationMetrics } from '../evaluate/evaluate.ts'
 import { Evaluator } from '../evaluate/evaluator.ts'
 import { RunFolder } from '../metrics/run-folder.ts'
@@ -18,7 +17,7 @@ import { FunctionVerifier } from '../verify/function-verifier.ts'
 import type { Verifier } from '../verify/verifier.ts'
 import { isAbort } from './abort.ts'
 import { Checkpointer } from './checkpointer.ts'
-import { collectGroups } from './collect-groups.ts'
+import { type Collection, collectGroups } from './collect-groups.ts'
 import { entropyControl } from './entropy-control.ts'
 import { grade, trainedRollouts } from './grade.ts'
 import { learningRateAt } from './learning-rate.ts'
@@ -199,8 +198,9 @@ export class Trainer {
     const { groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize } = stage
     const sampling = { samples: groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize }
     const { onProgress } = this.#options
-    const rollout = (prompts: readonly Prompt[], round: number) =>
+    const rollout: Collection['rollout'] = (prompts, round, onGroup) =>
       this.#engine.rollout(prompts, sampling, {
+        onGroup,
         seeds: round === 0 ? [this.config.seed, step] : [this.config.seed, step, round],
         signal,
         onProgress: ({ tokens }) => onProgress?.({ step, phase: 'rollout', tokens }),

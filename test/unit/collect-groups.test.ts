@@ -17,12 +17,12 @@ async function collected(rejection: { refill: boolean; maxPrompts?: number }, ep
     stage: { promptsPerStep: 8, rejection },
     stream: new PromptStream(list, { seed: 5, epochs }),
     clock: new Stopwatch(),
-    rollout: async (drawn, round) => {
+    rollout: async (drawn, round, onGroup) => {
       rounds.push(round)
-      return drawn.map((prompt) => ({ prompt, rollouts: [] }))
+      // They finish in any order.
+      for (const index of [...drawn.keys()].reverse()) onGroup({ prompt: drawn[index]!, rollouts: [] }, index)
     },
-    grade: async (sampled) =>
-      sampled.map((group) => ({ ...group, rejected: group.prompt.tokenIds[0]! % 2 === 0 }) as RolloutGroup),
+    grade: async (group) => ({ ...group, rejected: group.prompt.tokenIds[0]! % 2 === 0 }) as RolloutGroup,
   })
   return { rounds, drawn: groups.length, kept: groups.filter(({ rejected }) => !rejected).length }
 }
@@ -49,4 +49,44 @@ test('no step draws more than its cap, whether or not enough are kept', async (t
 test('a stream that ends, ends the step', async (t) => {
   const even = prompts.filter(({ tokenIds }) => tokenIds[0]! % 2 === 0)
   t.like(await collected({ refill: true }, 1, even), { drawn: 20, kept: 0 })
+})
+
+test('groups are graded while others are sampled, and keep the order of their prompts', async (t) => {
+  const events: string[] = []
+  const groups = await collectGroups({
+    stage: { promptsPerStep: 3, rejection: { refill: false } },
+    stream: new PromptStream(prompts.slice(0, 3), { seed: 1 }),
+    clock: new Stopwatch(),
+    rollout: async (drawn, _, onGroup) => {
+      for (const index of [2, 0, 1]) {
+        events.push(`sampled ${index}`)
+        onGroup({ prompt: drawn[index]!, rollouts: [] }, index)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      drawn.forEach(({ id }, index) => events.push(`${index} is ${id}`))
+    },
+    grade: async (group) => {
+      events.push('graded')
+      return { ...group, rejected: false } as RolloutGroup
+    },
+  })
+  t.deepEqual(events.slice(0, 6), ['sampled 2', 'graded', 'sampled 0', 'graded', 'sampled 1', 'graded'])
+  t.deepEqual(
+    groups.map(({ prompt }, index) => `${index} is ${prompt.id}`),
+    events.slice(6),
+  )
+})
+
+test('where the rollout fails its error is the one that is thrown, whatever becomes of the grades', async (t) => {
+  const failing = collectGroups({
+    stage: { promptsPerStep: 2, rejection: { refill: false } },
+    stream: new PromptStream(prompts, { seed: 1 }),
+    clock: new Stopwatch(),
+    rollout: async (drawn, _, onGroup) => {
+      onGroup({ prompt: drawn[0]!, rollouts: [] }, 0)
+      throw new Error('sampling failed')
+    },
+    grade: () => Promise.reject(new Error('a grade failed')),
+  })
+  await t.throwsAsync(failing, { message: 'sampling failed' })
 })

@@ -3,7 +3,7 @@ import { type EvaluationOptions, evaluate, evaluationMetrics } from '../../src/e
 import { LocalEngine } from '../../src/rollout/local-engine.ts'
 import { MathVerifier } from '../../src/verify/math/math-verifier.ts'
 import type { Verifier } from '../../src/verify/verifier.ts'
-import { group } from './fixtures.ts'
+import { fakePolicy, group } from './fixtures.ts'
 
 const { prompt } = group({ prompt: [1], responses: [[2]], advantages: [0] })
 const options: EvaluationOptions = {
@@ -14,19 +14,12 @@ const options: EvaluationOptions = {
 function engine(answers: string[][]) {
   const texts = answers.flat()
   return new LocalEngine(
-    {
-      generate: async (requests) =>
-        requests.map((_, at) => ({
-          completions: answers[at]!.map((text) => ({
-            ...{
-              tokenIds: Int32Array.of(texts.indexOf(text)),
-              logprobs: Float32Array.of(0),
-              entropy: Float32Array.of(0),
-            },
-            finishReason: text.endsWith('...') ? ('length' as const) : ('stop' as const),
-          })),
-        })),
-    },
+    fakePolicy((_, at) =>
+      answers[at]!.map((text) => ({
+        ...{ tokenIds: Int32Array.of(texts.indexOf(text)), logprobs: Float32Array.of(0), entropy: Float32Array.of(0) },
+        finishReason: text.endsWith('...') ? 'length' : 'stop',
+      })),
+    ),
     { decode: (ids) => texts[ids[0]!]!, stopTokenIds: [] },
   )
 }

@@ -5,19 +5,16 @@ import test from 'ava'
 import { Evaluator, type RunEvaluation } from '../../src/evaluate/evaluator.ts'
 import { RunFolder } from '../../src/metrics/run-folder.ts'
 import { LocalEngine } from '../../src/rollout/local-engine.ts'
-import { group } from './fixtures.ts'
+import { fakePolicy, group } from './fixtures.ts'
 
 const { prompt } = group({ prompt: [1], responses: [[2]], advantages: [0] })
 
 /** Answers every prompt by one token, 7. */
 const engine = new LocalEngine(
-  {
-    generate: async (prompts) =>
-      prompts.map(() => {
-        const numbers = { logprobs: Float32Array.of(-0.1), entropy: Float32Array.of(1) }
-        return { completions: [{ tokenIds: Int32Array.of(7), ...numbers, finishReason: 'stop' as const }] }
-      }),
-  },
+  fakePolicy(() => {
+    const numbers = { logprobs: Float32Array.of(-0.1), entropy: Float32Array.of(1) }
+    return [{ tokenIds: Int32Array.of(7), ...numbers, finishReason: 'stop' }]
+  }),
   { decode: (ids) => [...Array.from(ids)].join(' '), stopTokenIds: [7] },
 )
 const verifier = {

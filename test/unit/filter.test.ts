@@ -7,6 +7,7 @@ import { countedRow, isWithin } from '../../src/filter/difficulty.ts'
 import { FilterProgress } from '../../src/filter/filter-progress.ts'
 import { countPasses, type PassCount } from '../../src/filter/pass-counts.ts'
 import { LocalEngine } from '../../src/rollout/local-engine.ts'
+import { fakePolicy } from './fixtures.ts'
 
 const prompts: Prompt[] = Array.from({ length: 10 }, (_, i) => ({
   ...{ id: `p${i}`, messages: [], tokenIds: Int32Array.of(i), answer: i, source: 'test', extra: {} },
@@ -15,20 +16,17 @@ const sampling = { samples: 4, maxResponseLength: 3, temperature: 1, topP: 1, to
 
 /** Each response is one token, the lowest two bits of its seed; every third is truncated. */
 function engine(calls: number[] = []) {
+  const policy = fakePolicy(({ seeds }) =>
+    Array.from(seeds!, (seed, at) => ({
+      ...{ tokenIds: Int32Array.of(Number(seed & 3n)), logprobs: Float32Array.of(0), entropy: Float32Array.of(0) },
+      finishReason: at % 3 === 2 ? 'length' : 'stop',
+    })),
+  )
   return new LocalEngine(
     {
-      generate: async (requests) => {
+      generate: (requests, options) => {
         calls.push(requests.length)
-        return requests.map(({ seeds }) => ({
-          completions: Array.from(seeds!, (seed, at) => ({
-            ...{
-              tokenIds: Int32Array.of(Number(seed & 3n)),
-              logprobs: Float32Array.of(0),
-              entropy: Float32Array.of(0),
-            },
-            finishReason: at % 3 === 2 ? ('length' as const) : ('stop' as const),
-          })),
-        }))
+        return policy.generate(requests, options)
       },
     },
     { decode: (ids) => String(ids[0]), stopTokenIds: [] },

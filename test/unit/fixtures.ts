@@ -1,4 +1,4 @@
-import type { StepStats } from '../../src/policy/policy.ts'
+import type { Completion, GeneratePrompt, Policy, StepStats } from '../../src/policy/policy.ts'
 import type { RolloutGroup } from '../../src/rollout/rollout.ts'
 
 /** A graded group; log-probs of a response are -0.1, -0.2, ... and entropies ten times that, positive. */
@@ -36,5 +36,18 @@ export function stats(given: Partial<StepStats>): StepStats {
     ...{ clipFractionHigh: 0, approxKl: 0, logprobDifferenceMean: 0, logprobDifferenceMax: 0, gradNorm: 0, tokens: 0 },
     ...{ computedTokens: 0, microBatches: 1, skipped: false, seconds: 0, optimizerSeconds: 0, peakMemoryBytes: 0 },
     ...given,
+  }
+}
+
+/** A policy that gives these completions to a request, without computing anything. */
+export function fakePolicy(
+  completions: (request: GeneratePrompt, index: number) => Completion[],
+): Pick<Policy, 'generate'> {
+  return {
+    async generate(requests, { onGroup }) {
+      const groups = requests.map((request, index) => ({ completions: completions(request, index) }))
+      for (const [prompt, group] of groups.entries()) onGroup?.({ prompt, ...group })
+      return groups
+    },
   }
 }
