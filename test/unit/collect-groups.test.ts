@@ -63,7 +63,7 @@ test('groups are graded while others are sampled, and keep the order of their pr
         onGroup({ prompt: drawn[index]!, rollouts: [] }, index)
         await new Promise((resolve) => setImmediate(resolve))
       }
-      drawn.forEach(({ id }, index) => events.push(`${index} is ${id}`))
+      events.push(...drawn.map(({ id }, index) => `${index} is ${id}`))
     },
     grade: async (group) => {
       events.push('graded')
