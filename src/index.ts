@@ -3,14 +3,9 @@ export { ConfigError } from './config/config-error.ts'
 export type { RecipeConfig, RecipeInput } from './config/recipe-schema.ts'
 export type { SftConfig, TrainConfig } from './config/schema.ts'
 export { loadSftConfig, loadTrainConfig } from './config/train-config.ts'
-export {
-  AdaptiveEntropy,
-  type AdaptiveEntropyOptions,
-  adaptiveEntropyVariants,
-  ConstantEntropy,
-  type EntropyController,
-  type EntropyControllerState,
-} from './control/entropy-controller.ts'
+export { AdaptiveEntropy, type AdaptiveEntropyOptions, adaptiveEntropyVariants } from './control/adaptive-entropy.ts'
+export { ConstantEntropy } from './control/constant-entropy.ts'
+export type { EntropyController, EntropyControllerState } from './control/entropy-controller.ts'
 export {
   type DataFile,
   type DroppedRows,

@@ -1,6 +1,3 @@
-export { AdaptiveEntropy, type AdaptiveEntropyOptions, adaptiveEntropyVariants } from './adaptive-entropy.ts'
-export { ConstantEntropy } from './constant-entropy.ts'
-
 /** What a checkpoint keeps of a controller; plain JSON. */
 export interface EntropyControllerState {
   kind: 'adaptive' | 'constant'

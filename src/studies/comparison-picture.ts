@@ -1,8 +1,8 @@
 import { drawChart, type Panel } from '../metrics/chart.ts'
 import { mean } from '../metrics/statistics.ts'
 import type { Metrics } from '../metrics/step-metrics.ts'
-import type { VariantRun } from './run-study.ts'
 import type { Study } from './studies.ts'
+import type { VariantRun } from './variant-run.ts'
 
 // Okabe and Ito's, told apart by the colour-blind as well.
 const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00']

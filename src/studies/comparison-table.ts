@@ -1,6 +1,6 @@
 import { mean } from '../metrics/statistics.ts'
-import type { VariantRun } from './run-study.ts'
 import type { Study } from './studies.ts'
+import type { VariantRun } from './variant-run.ts'
 
 /**
  * A Markdown table with a row a variant: means over the last quarter of the steps, the least entropy, accuracy on the

@@ -3,19 +3,12 @@ import { join } from 'node:path'
 import { loadTrainConfig } from '../config/train-config.ts'
 import { writeAtomic } from '../metrics/atomic-write.ts'
 import { RunFolder } from '../metrics/run-folder.ts'
-import type { Metrics } from '../metrics/step-metrics.ts'
 import { resolveStages, totalSteps } from '../stage/resolve-stages.ts'
 import { type RunOptions, type RunSummary, runTraining } from '../train/run.ts'
 import { comparisonPicture } from './comparison-picture.ts'
 import { comparisonTable } from './comparison-table.ts'
 import type { Study, Variant } from './studies.ts'
-
-/** A variant that is done. */
-export interface VariantRun {
-  variant: Variant
-  lines: Metrics[]
-  summary: RunSummary
-}
+import type { VariantRun } from './variant-run.ts'
 
 export interface StudyOptions {
   signal?: AbortSignal

@@ -1,11 +1,7 @@
 import type { RecipeConfig } from '../config/recipe-schema.ts'
-import {
-  AdaptiveEntropy,
-  type AdaptiveEntropyOptions,
-  adaptiveEntropyVariants,
-  ConstantEntropy,
-  type EntropyController,
-} from '../control/entropy-controller.ts'
+import { AdaptiveEntropy, type AdaptiveEntropyOptions, adaptiveEntropyVariants } from '../control/adaptive-entropy.ts'
+import { ConstantEntropy } from '../control/constant-entropy.ts'
+import type { EntropyController } from '../control/entropy-controller.ts'
 
 /** The controller that a config describes, and which estimate of the entropy it looks at. */
 export function entropyControl(entropy: RecipeConfig['entropy']): {

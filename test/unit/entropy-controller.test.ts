@@ -4,9 +4,9 @@ import {
   AdaptiveEntropy,
   type AdaptiveEntropyOptions,
   adaptiveEntropyVariants,
-  ConstantEntropy,
-  type EntropyController,
-} from '../../src/control/entropy-controller.ts'
+} from '../../src/control/adaptive-entropy.ts'
+import { ConstantEntropy } from '../../src/control/constant-entropy.ts'
+import type { EntropyController } from '../../src/control/entropy-controller.ts'
 
 const paper = adaptiveEntropyVariants['or1-paper']
 const release = adaptiveEntropyVariants['or1-release']

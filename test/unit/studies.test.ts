@@ -3,8 +3,8 @@ import type { TrainConfig } from '../../src/config/schema.ts'
 import type { Metrics } from '../../src/metrics/step-metrics.ts'
 import { comparisonPicture } from '../../src/studies/comparison-picture.ts'
 import { comparisonTable } from '../../src/studies/comparison-table.ts'
-import type { VariantRun } from '../../src/studies/run-study.ts'
 import { studies } from '../../src/studies/studies.ts'
+import type { VariantRun } from '../../src/studies/variant-run.ts'
 import type { RunSummary } from '../../src/train/run.ts'
 
 const base = {
