@@ -1,3 +1,4 @@
+import { resolveStages } from '../stage/resolve-stages.ts'
 import { adaptiveOptions } from '../train/entropy-control.ts'
 import { merged, setOwn, valueAt } from './merge.ts'
 import type { RecipeConfig } from './recipe-schema.ts'
@@ -32,9 +33,14 @@ export function completed(config: TrainConfig): TrainConfig {
   // Parsed once more for the order of its keys.
   return trainSchema.parse({
     ...complete,
-    evaluation: { ...evaluation, maxResponseLength: evaluation.maxResponseLength ?? config.maxResponseLength },
+    evaluation: { ...evaluation, maxResponseLength: evaluation.maxResponseLength ?? longestResponse(config) },
     ...(stages && { stages: stages.map((stage) => completedStage(config, complete, stage)) }),
   })
+}
+
+/** The T of the stage that has the largest: an evaluation is not cut short because a stage is. */
+function longestResponse(config: TrainConfig): number {
+  return Math.max(...resolveStages(config).map(({ maxResponseLength }) => maxResponseLength))
 }
 
 type StepConfig = Omit<RecipeConfig, 'stages'>

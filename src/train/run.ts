@@ -1,11 +1,8 @@
 import { basename } from 'node:path'
-import { parse } from 'yaml'
-import { type RecipeConfig, recipeShape } from '../config/recipe-schema.ts'
+import { changedKeys } from '../config/changed-keys.ts'
+import { recipeOf } from '../config/recipe.ts'
 import type { TrainConfig } from '../config/schema.ts'
-import { pathList } from '../config/train-config.ts'
-import { type DroppedRows, describeDropped, loadPrompts } from '../data/load-prompts.ts'
-import { loadEvaluationSets } from '../evaluate/evaluation-sets.ts'
-import type { RunEvaluation } from '../evaluate/evaluator.ts'
+import { type DroppedRows, describeDropped } from '../data/load-prompts.ts'
 import { type ResourceReport, resourceReport } from '../metrics/resource-report.ts'
 import { RunFolder } from '../metrics/run-folder.ts'
 import type { Device } from '../native/contract.ts'
@@ -14,6 +11,7 @@ import { describeStage, describeTransition } from '../stage/describe-stage.ts'
 import { resolveStages } from '../stage/resolve-stages.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { loadVerifier } from '../verify/load-verifier.ts'
+import { loadRunEvaluation, loadRunPrompts } from './run-data.ts'
 import { type RunResult, type StepReport, Trainer, type TrainerProgress } from './trainer.ts'
 
 /** summary.json. */
@@ -52,19 +50,17 @@ export interface RunOptions {
 export async function runTraining(config: TrainConfig, options: RunOptions = {}): Promise<RunSummary> {
   const note = options.onNote ?? (() => {})
   const folder = new RunFolder(config.output)
-  if (options.resume) for (const change of await changedKeys(folder, config)) note(`config differs: ${change}`)
-  else await folder.requireUnused()
+  const before = options.resume ? await folder.readConfig() : undefined
+  if (!options.resume) await folder.requireUnused()
+  for (const change of before === undefined ? [] : changedKeys(before, config)) note(`config differs: ${change}`)
   const checkpoint = options.resume ? await folder.newestCheckpoint() : undefined
   if (options.resume)
     note(checkpoint ? `resuming after step ${checkpoint.state.step}` : 'no checkpoint yet: starting from the beginning')
 
   const tokenizer = await Tokenizer.load(config.model)
   const verifier = await loadVerifier(config.verifier, process.cwd(), config.code)
-  const { prompts, dropped } = await loadPrompts(config.data.train, {
-    ...promptOptions(config, tokenizer),
-    decontaminate: decontamination(config),
-  })
-  const evaluation = await loadEvaluation(config, tokenizer, note)
+  const { prompts, dropped } = await loadRunPrompts(config, tokenizer)
+  const evaluation = await loadRunEvaluation(config, tokenizer, note)
   const compute = { device: config.device as Device, dtype: config.dtype }
   // A resumed run loads the model too: the checkpoint's optimizer file holds the float32 weights, and what `save`
   // copies beside the weights comes from a folder that no pruning removes.
@@ -110,51 +106,7 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
   }
 }
 
-/** Problems of each file of `evaluation.data`, a set named after its file. */
-async function loadEvaluation(
-  config: TrainConfig,
-  tokenizer: Tokenizer,
-  note: (text: string) => void,
-): Promise<RunEvaluation | undefined> {
-  const longest = Math.max(...resolveStages(recipeOf(config)).map((stage) => stage.maxResponseLength))
-  const { data, maxResponseLength = longest, ...settings } = config.evaluation
-  if (data === undefined) return undefined
-  const sets = await loadEvaluationSets(pathList(data), promptOptions(config, tokenizer), 'evaluation.data')
-  for (const { name, dropped } of sets)
-    if (describeDropped(dropped) !== '') note(`eval/${name}: ${describeDropped(dropped)} dropped`)
-  return { ...settings, sets, maxResponseLength, topK: 0, maxBatchSize: config.maxBatchSize }
-}
-
-/** The evaluation problems are held out, whether or not `data.decontaminate.against` names them. */
-function decontamination({ data: { decontaminate }, evaluation }: TrainConfig) {
-  if (!decontaminate) return undefined
-  const against = new Set([...pathList(decontaminate.against ?? []), ...pathList(evaluation.data ?? [])])
-  return { ...decontaminate, against: [...against] }
-}
-
-function promptOptions({ data, maxPromptLength }: TrainConfig, tokenizer: Tokenizer) {
-  return { tokenizer, systemPrompt: data.systemPrompt, promptSuffix: data.promptSuffix, maxPromptLength }
-}
-
-/** The recipe's keys of a whole config. */
-function recipeOf(config: TrainConfig): RecipeConfig {
-  const entries = Object.keys(recipeShape).map((key) => [key, config[key as keyof RecipeConfig]])
-  return Object.fromEntries(entries) as RecipeConfig
-}
-
 function describePrompts(prompts: number, dropped: DroppedRows): string {
   const left = describeDropped(dropped)
   return `${prompts} prompts${left === '' ? '' : ` (${left} dropped)`}`
-}
-
-/** Keys whose values differ from those that the run was started with, but for those that may. */
-async function changedKeys(folder: RunFolder, config: TrainConfig): Promise<string[]> {
-  const text = await folder.readConfig()
-  if (text === undefined) return []
-  const free = new Set(['steps', 'output', 'checkpointEvery', 'keepCheckpoints'])
-  const before = parse(text) as Record<string, unknown>
-  const after = JSON.parse(JSON.stringify(config)) as Record<string, unknown>
-  return [...new Set([...Object.keys(before), ...Object.keys(after)])]
-    .filter((key) => !free.has(key) && JSON.stringify(before[key]) !== JSON.stringify(after[key]))
-    .map((key) => `${key} was ${JSON.stringify(before[key])}, is ${JSON.stringify(after[key])}`)
 }
