@@ -99,6 +99,8 @@ const hostile: Record<string, string> = {
   'a large exponent': '\\boxed{10^{999999999}}',
   'a large factorial': '\\boxed{99999999!}',
 }
+// the start of a worker is in no answer's time
+test.before(async () => void (await gradeMath('\\boxed{x+1}', ['y+1'])))
 for (const [name, text] of Object.entries(hostile)) {
   test.serial(`hostile: ${name} is graded at once`, async (t) => {
     const start = performance.now()

@@ -1,9 +1,10 @@
 import { type CompareOptions, equalExpressions } from './compare.ts'
+import type { CommaReading } from './digits.ts'
 import type { Expression } from './expression.ts'
-import { type CommaReading, tokenize } from './lexer.ts'
+import { tokenize } from './lexer.ts'
 import { MAX_ANSWER_LENGTH, TooLarge, Unreadable } from './limits.ts'
 import { parse } from './parser.ts'
-import { comparable, unwrap } from './text.ts'
+import { comparable, spelledOut, unwrap } from './text.ts'
 
 /** What a comparison came to. */
 export interface Comparison {
@@ -14,11 +15,16 @@ export interface Comparison {
 
 /** `1,234` may be one number, `1,22` a decimal; any comma may separate. */
 const COMMA_BETWEEN_DIGITS = /\d,\d/
+/** `\{1,000, 2,000\}`: separators that stand apart from the commas within numbers. */
+const THOUSANDS = /(?<=\d),(?=\d{3}(?!\d))/g
+const APART = /[,;] |;/
 const DECIMAL_COMMA = /^[^\d([{]*\d+,(?:\d\d|\d{4,})[^\d)\]}]*$/
 const DECIMAL_COMMA_ANY = /^[^\d([{]*\d+,(?:\d{1,2}|\d{4,})[^\d)\]}]*$/
 
 /** `(B) 12`, `B. 12`: a choice with what it says, and no other choice after it. */
 const CHOICE = /^(?:\(([A-Z])\)|([A-Z])[.:])[^A-Z(]*$/
+
+const NAMED_CHOICE = /^(?:option|choice|answer):? ?\(?([a-z])\)?$/i
 
 /**
  * Whether two answers, each a text or the LaTeX of a `\boxed{}`, say the same. In doubt they differ: a reward that can be
@@ -57,6 +63,9 @@ export function compareTexts(given: string, gold: string): Comparison | null {
   if (found === expected) return { equal: true, reason: 'the same text' }
   if (/^[A-Z]$/.test(expected) && CHOICE.exec(found)?.[1] === expected)
     return { equal: true, reason: 'the same choice' }
+  if (/^[A-Z]$/.test(expected) && NAMED_CHOICE.exec(found)?.[1]?.toUpperCase() === expected)
+    return { equal: true, reason: 'the same choice' }
+  if ([found, expected].some((text) => spelledOut(text) !== text)) return null
   if (isWord(found) || isWord(expected)) return { equal: false, reason: 'not the same text' }
   return null
 }
@@ -72,9 +81,12 @@ function isWord(text: string): boolean {
 
 /** The ways to read an answer, the likeliest first; none where it is no mathematics. */
 export function readings(raw: string, decimalComma: RegExp = DECIMAL_COMMA): Expression[] {
-  const text = unwrap(raw)
+  const text = spelledOut(unwrap(raw))
   const commas: CommaReading[] = ['thousands']
-  if (COMMA_BETWEEN_DIGITS.test(text)) commas.push('list')
+  if (COMMA_BETWEEN_DIGITS.test(text)) {
+    commas.push('list')
+    if (APART.test(text.replace(THOUSANDS, ''))) commas.push('grouped')
+  }
   if (decimalComma.test(text)) commas.push('decimal')
   return commas.flatMap((reading) => {
     try {

@@ -233,7 +233,7 @@ export class Approximation {
   #arc(name: 'arcsin' | 'arccos', x: Real): Real {
     const f = this.#float
     const rest = f.subtract(f.of(rational(1n)), f.multiply(x, x))
-    if (rest.mantissa < 0n) throw new Unreadable(`${name} of a number outside of -1 to 1`)
+    if (rest.mantissa < 0n) throw new RangeError(`${name} of a number outside of -1 to 1`)
     const sine = this.#angle({ re: f.sqrt(rest), im: x })
     if (name === 'arcsin') return sine
     return f.subtract({ mantissa: f.pi().mantissa, exponent: f.pi().exponent - 1 }, sine)

@@ -1,5 +1,6 @@
 import { assignment, equalEquations, equalInequalities, isEquation } from './equation.ts'
 import { type Expression, times } from './expression.ts'
+import { equalFunctions } from './function.ts'
 import { identical } from './identity.ts'
 import { equalRealSets, infiniteSign, realSet } from './interval.ts'
 import { TooLarge, Unreadable } from './limits.ts'
@@ -10,6 +11,8 @@ import { equalScalars, hundredth, withUnit } from './quantity.ts'
 export interface CompareOptions {
   /** digits after the decimal point to which numbers have to agree where one of them is a decimal; by default what the gold states */
   precision?: number
+  /** whether the variables of a function may have other names: `f(t) = t^2` for `f(x) = x^2`; by default not */
+  renamedVariables?: boolean
 }
 
 /**
@@ -48,8 +51,12 @@ function setKind(node: Expression): 'set' | 'maybe' | 'none' {
   if (node.kind === 'set') return 'maybe'
   if (node.kind === 'relation')
     return node.operators.every((operator) => operator === '=' || operator === '~') ? 'none' : 'set'
-  if (node.kind === 'list' && (node.joint === 'or' || node.joint === 'and')) {
-    return node.items.some((item) => setKind(item) === 'set') ? 'set' : 'none'
+  if (node.kind === 'list') {
+    const kinds = node.items.map((item) =>
+      (node.joint === ',' || node.joint === ';') && item.kind !== 'relation' ? 'none' : setKind(item),
+    )
+    if (node.joint === 'or' || node.joint === 'and') return kinds.includes('set') ? 'set' : 'none'
+    return kinds.every((kind) => kind === 'set') ? 'set' : 'none'
   }
   return 'none'
 }
@@ -78,6 +85,7 @@ function equalPair(gold: Relation, given: Relation, options: CompareOptions): bo
   if (expected && found && expected.name === found.name) {
     if (equal(expandSigns(expected.value), expandSigns(found.value), options)) return true
   }
+  if (options.renamedVariables && equalFunctions(gold, given)) return true
   if (isEquation(gold) && isEquation(given)) return equalEquations(gold, given)
   if (isEquation(gold) || isEquation(given)) return false
   const [left, right] = [membership(gold), membership(given)]

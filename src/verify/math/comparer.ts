@@ -18,7 +18,7 @@ export class Comparer {
   }
 
   compare(given: string, gold: string, options: CompareOptions = {}): Promise<Comparison> {
-    const key = JSON.stringify([given, gold, options.precision])
+    const key = JSON.stringify([given, gold, options.precision, options.renamedVariables])
     const cached = this.#cache.get(key)
     // the latest used are the last to go
     this.#cache.delete(key)

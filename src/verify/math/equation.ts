@@ -26,6 +26,8 @@ export function assignment(relation: Relation): { name: string; value: Expressio
     if (some(relation, ({ kind }) => kind === 'symbol' || kind === 'apply')) return null
   }
   const values = first === null ? sides : sides.slice(1)
+  // `x = x + 1` is no value of x
+  if (sides[0]!.kind === 'symbol' && values.some((side) => symbols(side).has(first!))) return null
   const value = values.at(-1)!
   // every further side has to say the same
   if (values.length > 1 && !values.every((side) => isScalar(side) && identical(side, value))) return null
@@ -66,9 +68,15 @@ function nameOf(node: Expression): string | null {
       const names = parts.map(nameOf)
       if (names.includes(null)) return null
       if (node.kind === 'tuple') return `(${names.join()})`
-      return names.every((name) => /^[A-Z]/.test(name!.replace(/^(?:\w+\()+/, '')))
+      return names.every((name) => /^(?:[A-Z]|\\(?:angle|overline) )/.test(name!.replace(/^(?:\w+\()+/, '')))
         ? `${node.kind}(${names.join()})`
         : null
+    }
+    case 'call': {
+      // the length of a segment, not the size of a variable
+      const [inside] = node.args
+      const segment = inside?.kind === 'product' && inside.factors.length === 2
+      return node.name === 'abs' && segment && nameOf(inside) !== null ? `|${nameOf(inside)}|` : null
     }
     default:
       return null

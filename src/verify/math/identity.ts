@@ -24,7 +24,7 @@ export function identical(a: Expression, b: Expression): boolean {
   if (names.length === 0) return agreeAt(a, b, NOWHERE) === true
   const whole = some(a, isDiscrete) || some(b, isDiscrete) ? SMALL : isRational(a) && isRational(b) ? LARGE : null
   let agreed = 0
-  for (let round = 0; round < 3 * POINTS && agreed < POINTS; round++) {
+  for (let round = 0; round < 6 * POINTS && agreed < POINTS; round++) {
     const agrees = agreeAt(a, b, point(names, round, whole))
     if (agrees === false) return false
     if (agrees) agreed++
@@ -87,10 +87,27 @@ function agreeTo(bits: number, a: Expression, b: Expression, at: Point, zero: bo
   const [x, y] = [approximation.value(a), approximation.value(b)]
   const difference = size(approximation.subtract(x, y))
   const tolerance = approximation.largest - bits + SPOILED
-  if (difference > tolerance) return false
+  if (difference > tolerance) {
+    // ln(x/y) and ln x - ln y, or roots: principal values part where neither is real
+    const real = [x, y].some(({ im }) => size({ re: im, im }) <= tolerance)
+    if (!real && [a, b].some(hasBranches) && ![a, b].some(isComplex)) throw new RangeError('not real')
+    return false
+  }
   if (approximation.hidden) return null
   if (tolerance < Math.max(size(x), size(y)) - 64) return true
   return tolerance < (zero ? -100 : -1000) ? true : null
+}
+
+/** A logarithm or root of a variable. */
+function hasBranches(node: Expression): boolean {
+  return some(
+    node,
+    (part) => part.kind === 'call' && ['ln', 'log', 'lg', 'root'].includes(part.name) && symbols(part).size > 0,
+  )
+}
+
+function isComplex(node: Expression): boolean {
+  return some(node, (part) => part.kind === 'constant' && part.name === 'i')
 }
 
 function isZero(value: Rational | null): boolean {

@@ -48,14 +48,17 @@ export function realSet(node: Expression): RealSet {
       return { variable, intervals: intersection(left.intervals, other) }
     }
     case 'list': {
-      if (node.joint !== 'or' && node.joint !== 'and') break
       const sets = node.items.map(relationSet)
       if (sets.some(({ variable }) => variable !== sets[0]!.variable)) break
       const intervals = sets.map((set) => set.intervals)
-      return {
-        variable: sets[0]!.variable,
-        intervals: node.joint === 'or' ? union(intervals.flat()) : intervals.reduce(intersection),
-      }
+      const [all, any] = [intervals.reduce(intersection), union(intervals.flat())]
+      const { variable } = sets[0]!
+      if (node.joint === 'or') return { variable, intervals: any }
+      if (node.joint === 'and') return { variable, intervals: all }
+      // Commas may mean either: the one that says something.
+      if (all.length === 0) return { variable, intervals: any }
+      if (isAll(any)) return { variable, intervals: all }
+      break
     }
     case 'relation':
       return relationSet(node)
@@ -180,6 +183,11 @@ function union(intervals: Interval[]): Interval[] {
     else joined[joined.length - 1] = { low: last.low, high: later(last.high, interval.high, true) }
   }
   return joined
+}
+
+function isAll(intervals: Interval[]): boolean {
+  const [only] = intervals
+  return intervals.length === 1 && only!.low.value === '-infinity' && only!.high.value === 'infinity'
 }
 
 /** The higher of two ends; of equal ones the closed one, or the open one. */

@@ -1,5 +1,7 @@
+import { type CommaReading, NUMBER, REPEATING, SCIENTIFIC } from './digits.ts'
 import { MAX_TOKENS, TooLarge, Unreadable } from './limits.ts'
 import { add, decimal, multiply, power, rational } from './rational.ts'
+import { GROUP, simplify } from './spelling.ts'
 import {
   CONSTANTS,
   FUNCTIONS,
@@ -8,17 +10,11 @@ import {
   NAMED_SETS,
   OPERATOR_COMMANDS,
   SHORT_UNITS,
-  SPELLINGS,
   SYMBOLS,
   TEXT,
 } from './symbols.ts'
 import { isOperator, type Token } from './token.ts'
 
-/** How a comma between digits is read: `1,234` as one number, `1,22` as a decimal, or as a separator. */
-export type CommaReading = 'thousands' | 'decimal' | 'list'
-
-/** Stands between groups of digits where LaTeX says that the comma separates thousands: `1{,}234`, `1,\!234`. */
-const GROUP = '\u201a'
 const WORD_OPERATORS: Record<string, string> = {
   and: 'and',
   or: 'or',
@@ -28,24 +24,10 @@ const WORD_OPERATORS: Record<string, string> = {
   degree: '°',
 }
 
-const NUMBER: Record<CommaReading, RegExp> = {
-  thousands: /(?:\d{1,3}(?:[,\u201a]\d{3})+(?!\d)|\d{1,3}(?: \d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+/y,
-  decimal: /\d+,\d+|\d+(?:\.\d*)?|\.\d+/y,
-  list: /(?:\d{1,3}(?:\u201a\d{3})+(?!\d)|\d{1,3}(?: \d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+/y,
-}
-/** The period of `0.1\overline{6}`. */
-const REPEATING = /\\(?:overline|bar|dot) ?\{(\d{1,50})\}/y
-const SCIENTIFIC = /[eE]([+-]?\d{1,4})(?![\dA-Za-z.])/y
-
-/** One spelling of the many: Unicode, doubled backslashes, groups of digits. Linear in the length. */
-export function simplify(raw: string): string {
-  // `\\\\frac` for `\\frac`: doubled on its way through JSON; in a matrix two backslashes end a row
-  const single = raw.includes('\\\\') && !raw.includes('begin') ? raw.replace(/(?<!\\)\\\\(?=[A-Za-z]{2})/g, '\\') : raw
-  return single
-    .replace(/[^\x20-\x7e]/g, (character) => SPELLINGS[character] ?? (/\s/.test(character) ? ' ' : character))
-    .replace(/ ?\{ ?, ?\} ?|, ?\\! ?/g, GROUP)
-    .replace(/(\d)(?:\\[,;: ]|~)(?=\d{3}(?!\d))/g, `$1${GROUP}`)
-    .replace(/ {2,}/g, ' ')
+/** `\angle ABC`, `\overline{AB}`: what a figure has. */
+const FIGURES: Record<string, RegExp> = {
+  angle: /\s*(?:\{ ?([A-Z]{1,3}) ?\}|([A-Z]{1,3})(?![A-Za-z]))/y,
+  overline: /\s*\{ ?([A-Z]{2}) ?\}/y,
 }
 
 /** @throws Unreadable for what is no mathematics, TooLarge beyond 1200 tokens */
@@ -103,13 +85,15 @@ class Lexer {
     if (this.#takesOneDigit()) digits = digits[0]!
     this.#at += digits.length
     if (this.#commas === 'decimal') digits = digits.replace(',', '.')
+    const joined = !this.#spaced && isOperator(this.#tokens.at(-1), ',')
+    if (joined && /^0\d/.test(digits)) throw new Unreadable('digits of a larger number')
     const [whole = '', part] = digits.replace(/[, \u201a]/g, '').split('.')
     let value = decimal(whole, part ?? '')
     REPEATING.lastIndex = this.#at
     const repeating = part === undefined ? null : REPEATING.exec(this.#text)
     if (repeating) {
       this.#at += repeating[0].length
-      const period = repeating[1]!
+      const period = (repeating[1] ?? repeating[2])!
       const scale = 10n ** BigInt(part!.length) * (10n ** BigInt(period.length) - 1n)
       this.#tokens.push({
         type: 'number',
@@ -152,18 +136,30 @@ class Lexer {
     this.#at += word.length + 1
     if (TEXT.has(word)) this.#textArgument()
     else if (word === 'begin' || word === 'end') this.#environment(word)
+    else if (Object.hasOwn(FIGURES, word)) this.#figure(word)
     else if (!(word === 'mathbb' || word === 'mathbf') || !this.#blackboard()) this.#named(word)
   }
 
   /** The letter of `\mathbb{R}`. */
   #blackboard(): boolean {
-    const set = /\{?([RZNQC])\}?/y
+    const set = / ?\{? ?([RZNQC]) ?\}?/y
     set.lastIndex = this.#at
     const match = set.exec(this.#text)
     if (!match) return false
     this.#at += match[0].length
     this.#push('namedSet', NAMED_SETS[match[1]!]!)
     return true
+  }
+
+  /** The same from either end: the angle ABC is CBA. */
+  #figure(word: string): void {
+    const letters = FIGURES[word]!
+    letters.lastIndex = this.#at
+    const match = letters.exec(this.#text)
+    if (!match) throw new Unreadable(`\\${word} is not known`)
+    this.#at += match[0].length
+    const ends = [...(match[1] ?? match[2]!)]
+    this.#push('symbol', `\\${word} ${(ends[0]! > ends.at(-1)! ? ends.reverse() : ends).join('')}`)
   }
 
   #named(word: string): void {

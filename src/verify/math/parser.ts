@@ -1,5 +1,5 @@
 import type { Bracket, Expression, Joint, RelationOperator } from './expression.ts'
-import { listItems } from './expression.ts'
+import { listItems, symbols } from './expression.ts'
 import { MAX_ITEMS, TooLarge, Unreadable } from './limits.ts'
 import { ScalarParser } from './scalar-parser.ts'
 import { SHORT_UNITS, VALUE_WORDS } from './symbols.ts'
@@ -13,10 +13,28 @@ const MAX_UNIT_WORDS = 4
  * @throws Unreadable where they are none, TooLarge
  */
 export function parse(tokens: readonly Token[]): Expression {
-  const parser = new Parser(tokens)
+  const parser = new Parser(withoutWholeNumber(tokens))
   const answer = parser.list()
   parser.expectEnd()
   return answer
+}
+
+/** Without `, k in Z` or `(k in Z)` at the end: that the k of a family of solutions is whole goes without saying. */
+function withoutWholeNumber(tokens: readonly Token[]): readonly Token[] {
+  const closed = isOperator(tokens.at(-1), ')')
+  const start = tokens.length - (closed ? 5 : 4)
+  const [open, variable, relation, set] = tokens.slice(Math.max(0, start))
+  const isCondition =
+    isOperator(open, closed ? '(' : ',') &&
+    variable?.type === 'symbol' &&
+    isOperator(relation, 'in') &&
+    set?.type === 'namedSet' &&
+    set.text === 'integers'
+  const family = tokens.slice(0, Math.max(0, start))
+  const isNamed =
+    variable?.type === 'symbol' &&
+    family.some(({ type, ...token }) => 'text' in token && type === 'symbol' && token.text === variable.text)
+  return isCondition && isNamed ? family : tokens
 }
 
 class Parser extends ScalarParser {
@@ -116,8 +134,21 @@ class Parser extends ScalarParser {
 
   protected set(): Expression {
     if (this.take('set}')) return { kind: 'namedSet', name: 'empty' }
+    const variable = this.builderVariable()
+    if (variable !== null) return condition(this.closing('set}'), variable)
     const inner = this.closing('set}')
     return { kind: 'set', items: listItems(inner) }
+  }
+
+  /** `x` of `{x | ...}`, `{x : ...}` and `{x in R | ...}`. */
+  protected builderVariable(): string | null {
+    const [variable, ...rest] = this.tokens.slice(this.at, this.at + 4)
+    if (variable?.type !== 'symbol') return null
+    const overReals = isOperator(rest[0], 'in') && rest[1]?.type === 'namedSet' && rest[1].text === 'reals'
+    const bar = rest[overReals ? 2 : 0]
+    if (!isOperator(bar, '|') && !isOperator(bar, ':')) return null
+    this.at += overReals ? 4 : 2
+    return variable.text
   }
 
   protected matrix(): Expression {
@@ -163,6 +194,15 @@ class Parser extends ScalarParser {
     this.at = start
     return null
   }
+}
+
+/** What the variable of a set has to meet: inequalities in it alone, all of them where commas join them. */
+function condition(node: Expression, variable: string): Expression {
+  const met: Expression = node.kind === 'list' && node.joint === ',' ? { ...node, joint: 'and' } : node
+  const relations = listItems(met).every((item) => item.kind === 'relation' && !item.operators.includes('='))
+  const names = symbols(met)
+  if (!relations || names.size !== 1 || !names.has(variable)) throw new Unreadable('a set by a condition like that')
+  return met
 }
 
 function singular(word: string): string {

@@ -1,6 +1,7 @@
 import { type Bracket, type Expression, listItems, negated, number, times } from './expression.ts'
 import { Unreadable } from './limits.ts'
-import { rational } from './rational.ts'
+import { isNumericFraction, properFraction } from './mixed-number.ts'
+import { equalRationals, rational } from './rational.ts'
 import { SHORT_UNITS } from './symbols.ts'
 import { isEnd, isOperator, type Token } from './token.ts'
 import { TokenReader } from './token-reader.ts'
@@ -252,8 +253,12 @@ export abstract class ScalarParser extends TokenReader {
       else break
     }
     const inverse = exponent?.kind === 'number' && exponent.value.numerator < 0n
-    if (inverse) throw new Unreadable('the inverse of a function')
     const args = [this.functionArgument()]
+    if (inverse) {
+      const isFirst = exponent?.kind === 'number' && equalRationals(exponent.value, rational(-1n))
+      if (!isFirst || base || !['sin', 'cos', 'tan'].includes(name)) throw new Unreadable('the inverse of a function')
+      return { kind: 'call', name: `arc${name}`, args }
+    }
     if (base) args.push(base)
     if (base && name !== 'log') throw new Unreadable(`${name} with a base`)
     const call: Expression = { kind: 'call', name, args }
@@ -277,21 +282,4 @@ export abstract class ScalarParser extends TokenReader {
 
 function tokenText(token: Token): string {
   return token.type === 'number' ? String(token.value.numerator) : token.text
-}
-
-type NumberNode = Extract<Expression, { kind: 'number' }>
-
-function isNumericFraction(
-  node: Expression,
-): node is { kind: 'quotient'; numerator: NumberNode; denominator: NumberNode } {
-  return node.kind === 'quotient' && node.numerator.kind === 'number' && node.denominator.kind === 'number'
-}
-
-function properFraction(node: Expression): Expression {
-  if (isNumericFraction(node)) {
-    const [top, bottom] = [node.numerator.value, node.denominator.value]
-    const whole = top.denominator === 1n && bottom.denominator === 1n
-    if (whole && top.numerator >= 0n && top.numerator < bottom.numerator) return node
-  }
-  throw new Unreadable('a whole number before a fraction that is not proper')
 }

@@ -1,4 +1,4 @@
-import { simplify } from './lexer.ts'
+import { simplify } from './spelling.ts'
 
 const FONTS =
   /\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt|normal)|mbox|operatorname|emph)\s?\{([^{}]*)\}/g
@@ -63,4 +63,11 @@ export function comparable(raw: string): string {
     .replace(/([\^_]|\\sqrt)\{([A-Za-z0-9])\}/g, '$1$2')
     .replace(/^\(([A-Za-z])\)$/, '$1')
   return WORDS.test(tight) ? tight.toLowerCase() : tight
+}
+
+/** Sets that are written in words, as LaTeX; any other text as it is. */
+export function spelledOut(text: string): string {
+  const words = text.length > 60 ? '' : comparable(text).toLowerCase()
+  if (/^(?:the )?empty set$|^no solutions?$/.test(words)) return '\\emptyset'
+  return /^(?:the set of )?(?:all )?(?:the )?real numbers$|^all reals$/.test(words) ? '\\mathbb{R}' : text
 }
