@@ -1,5 +1,7 @@
 import type { z } from 'zod'
+import { stepMetricNames } from '../metrics/step-metrics.ts'
 import { merged, valueAt } from './merge.ts'
+import { nearestKey } from './nearest-key.ts'
 import type { RecipeConfig } from './recipe-schema.ts'
 
 type Step = Omit<RecipeConfig, 'stages'>
@@ -18,6 +20,9 @@ export function checkRecipe(config: RecipeConfig, context: z.RefinementCtx): voi
   }
   if (config.stages === undefined)
     for (const { keys } of clashes(config)) tell(keys[0]!.path, `expected ${keys[0]!.expected}`)
+  for (const [index, { until }] of (config.stages ?? []).entries())
+    if (until && !until.metric.startsWith('eval/') && !stepMetricNames.includes(until.metric))
+      tell(['stages', index, 'until', 'metric'], `expected a name of metrics.jsonl${like(until.metric)}`)
   for (const [index, stage] of (config.stages ?? []).entries())
     for (const { keys } of clashes(merged<Step>(config, stage))) {
       // At the key that the stage itself sets, where there is one.
@@ -25,6 +30,11 @@ export function checkRecipe(config: RecipeConfig, context: z.RefinementCtx): voi
       if (own) tell(['stages', index, ...own.path], `expected ${own.expected}`)
       else tell(keys[0]!.path, `expected ${keys[0]!.expected} in stage ${index}`)
     }
+}
+
+function like(metric: string): string {
+  const nearest = nearestKey(metric, stepMetricNames)
+  return nearest ? `, as '${nearest}'` : ', times aside'
 }
 
 function clashes(step: Step): Clash[] {

@@ -7,7 +7,11 @@ const count = z.int().min(1)
 /** When a stage has converged. */
 const untilSchema = z
   .strictObject({
-    metric: z.string().min(1).default('accuracy').describe('A name of metrics.jsonl.'),
+    metric: z
+      .string()
+      .min(1)
+      .default('accuracy')
+      .describe('A name of metrics.jsonl, times aside; eval/... counts where an evaluation was made.'),
     window: count.default(20).describe('Steps that a mean is taken over.'),
     minImprovement: z
       .number()

@@ -102,6 +102,14 @@ export function stepMetrics(record: StepRecord): Metrics {
   }
 }
 
+/** What `stepMetrics` names. */
+export const stepMetricNames: readonly string[] = Object.keys(
+  stepMetrics({
+    ...{ step: 0, stage: 1, updatesPerStep: 1, groups: [], updates: [], entropy: estimateEntropy([]) },
+    ...{ coefficient: 0, appliedCoefficient: 0, learningRate: 0 },
+  }),
+)
+
 /** Seconds of each phase, milliseconds a token, tokens a second and memory: what differs from run to run. */
 export function timingMetrics(
   clock: Stopwatch,

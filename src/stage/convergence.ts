@@ -1,7 +1,5 @@
 import { ConfigError } from '../config/config-error.ts'
-import { nearestKey } from '../config/nearest-key.ts'
 import { mean } from '../metrics/statistics.ts'
-import type { Metrics } from '../metrics/step-metrics.ts'
 import type { Stage } from './resolve-stages.ts'
 
 /**
@@ -16,18 +14,11 @@ export class Convergence {
     this.#until = until
   }
 
-  /** @throws ConfigError where steps have no such metric */
-  record(metrics: Metrics): void {
+  /** Metrics of a step or of an evaluation: those that do not have the metric tell nothing. */
+  record(metrics: Readonly<Record<string, number>>): void {
     const { metric, window } = this.#until
     const value = metrics[metric]
-    if (value === undefined) {
-      if (metric.startsWith('eval/')) return
-      const nearest = nearestKey(metric, Object.keys(metrics))
-      throw new ConfigError(
-        `'until.metric': expected a name of metrics.jsonl${nearest ? `, as '${nearest}'` : ''}; got '${metric}'`,
-      )
-    }
-    this.#values = [...this.#values, value].slice(-2 * window)
+    if (value !== undefined) this.#values = [...this.#values, value].slice(-2 * window)
   }
 
   get reached(): boolean {
@@ -42,5 +33,28 @@ export class Convergence {
 
   restore(values: readonly number[]): void {
     this.#values = [...values]
+  }
+}
+
+/**
+ * Checks stages that end by a metric of an evaluation (`eval/...`), which would never end otherwise.
+ *
+ * @param evaluation what a run evaluates; `metrics` once an evaluation has told their names
+ * @throws ConfigError where there are no such evaluations, or none has the metric
+ */
+export function requireEvaluationMetrics(
+  stages: readonly Pick<Stage, 'until'>[],
+  evaluation: { every: number; metrics?: readonly string[] } | undefined,
+): void {
+  for (const [index, { until }] of stages.entries()) {
+    if (!until?.metric.startsWith('eval/')) continue
+    const key = `'stages.${index}.until.metric': ${until.metric}`
+    if (!evaluation) throw new ConfigError(`${key} is of an evaluation, and there is none: give evaluation.data`)
+    if (evaluation.every === 0)
+      throw new ConfigError(`${key} is of an evaluation, and there is none between steps: give evaluation.every`)
+    if (evaluation.metrics?.includes(until.metric) === false)
+      throw new ConfigError(
+        `${key} is not among the metrics of the evaluations; expected one of ${evaluation.metrics.join(', ')}`,
+      )
   }
 }

@@ -95,6 +95,11 @@ export class StageScheduler {
     this.#prompts.record(groups)
   }
 
+  /** Takes an evaluation of the last completed step into account. */
+  recordEvaluation(metrics: Readonly<Record<string, number>>): void {
+    this.#convergence?.record(metrics)
+  }
+
   /** Begins the next stage where the one under way is over; `step` is the step about to be done. */
   advance(step: number): StageTransition | undefined {
     const reason = this.#reason

@@ -11,6 +11,7 @@ import { Stopwatch } from '../metrics/stopwatch.ts'
 import type { StepStats } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
+import { requireEvaluationMetrics } from '../stage/convergence.ts'
 import { resolveStages, type Stage } from '../stage/resolve-stages.ts'
 import { StageScheduler, type StageState, type StageTransition } from '../stage/stage-scheduler.ts'
 import { FunctionVerifier } from '../verify/function-verifier.ts'
@@ -50,7 +51,7 @@ export class Trainer {
   #whole = true
   #seconds = () => 0
 
-  /** @throws ConfigError where the config is wrong, there are no prompts, or a reference policy is missing */
+  /** @throws ConfigError where the config is wrong, or prompts, a reference policy or evaluations it needs are missing */
   constructor(options: TrainerOptions) {
     this.config = parseRecipe(options.config ?? {})
     const stages = resolveStages(this.config)
@@ -58,6 +59,7 @@ export class Trainer {
     if (prompts.length === 0) throw new ConfigError("'prompts': expected at least one prompt; got none")
     if (stages.some(({ klCoefficient }) => klCoefficient > 0) && !referenceOf(options))
       throw new ConfigError("'referencePolicy': expected a policy, as klCoefficient is above 0; it is missing")
+    requireEvaluationMetrics(stages, evaluation && { every: evaluation.every })
     this.#options = options
     this.#verifier =
       typeof verifier === 'function' ? new FunctionVerifier(verifier.name || 'reward', verifier) : verifier
@@ -228,9 +230,16 @@ export class Trainer {
   async #evaluate(signal: AbortSignal | undefined): Promise<EvaluationResult[]> {
     const step = this.#step
     if (!this.#evaluator || !(this.#evaluator.isDue(step) || this.#scheduler.done)) return []
-    return this.#evaluator.run(step, signal, ({ tokens }) =>
+    const results = await this.#evaluator.run(step, signal, ({ tokens }) =>
       this.#options.onProgress?.({ step, phase: 'evaluate', tokens }),
     )
+    if (results.length > 0) {
+      const metrics: Record<string, number> = Object.assign({}, ...results.map(evaluationMetrics))
+      const { every } = this.#options.evaluation!
+      requireEvaluationMetrics(this.#scheduler.stages, { every, metrics: Object.keys(metrics) })
+      if (step > 0) this.#scheduler.recordEvaluation(metrics)
+    }
+    return results
   }
 
   /** Evaluation, records and checkpoint of a step whose updates are done: nothing that stops the evaluation undoes it. */

@@ -1,9 +1,11 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { ConfigError } from '../../src/config/config-error.ts'
 import { parseRecipe } from '../../src/config/recipe.ts'
 import type { RecipeInput } from '../../src/config/recipe-schema.ts'
 import type { Prompt } from '../../src/data/prompt.ts'
 import type { RolloutGroup } from '../../src/rollout/rollout.ts'
+import { requireEvaluationMetrics } from '../../src/stage/convergence.ts'
 import { resolveStages, totalSteps } from '../../src/stage/resolve-stages.ts'
 import { StageScheduler } from '../../src/stage/stage-scheduler.ts'
 
@@ -102,11 +104,33 @@ test('a stage converges once the mean of its window is no better than that of th
 })
 
 test('a metric that steps do not have is named, with the nearest', (t) => {
-  const until = { metric: 'acuracy', window: 3, minImprovement: 0 }
-  const run = scheduler({ stages: [{ until }] })
-  t.throws(() => run.record({ step: 1, accuracy: 1 }, []), {
-    message: /'until\.metric': expected a name of metrics\.jsonl, as 'accuracy'; got 'acuracy'/,
+  t.throws(() => parseRecipe({ stages: [{}, { until: { metric: 'acuracy' } }] }), {
+    message: /'stages\.1\.until\.metric': expected a name of metrics\.jsonl, as 'accuracy'; got "acuracy"/,
   })
+  // Times differ from run to run: a run that is resumed would end elsewhere.
+  t.throws(() => parseRecipe({ stages: [{ until: { metric: 'timing_s/step' } }] }), { message: /timing_s\/step/ })
+})
+
+test('a stage converges by an evaluation, where it was made', (t) => {
+  const until = { metric: 'eval/held/avg@4', window: 1, minImprovement: 0.1 }
+  const run = scheduler({ promptsPerStep: 2, stages: [{ steps: 100, until }, { steps: 1 }] })
+  walk(run, 4)
+  run.recordEvaluation({ 'eval/held/avg@4': 0.4, 'eval/held/pass@4': 0.9 })
+  t.is(run.advance(5), undefined)
+  walk(run, 4)
+  run.recordEvaluation({ 'eval/held/avg@4': 0.45 })
+  t.is(run.advance(9)?.reason, 'converged')
+})
+
+test('an end by an evaluation needs evaluations between steps that have the metric', (t) => {
+  const stages = [{}, { until: { metric: 'eval/held/avg@8', window: 2, minImprovement: 0 } }]
+  const message = (evaluation: Parameters<typeof requireEvaluationMetrics>[1]) =>
+    t.throws(() => requireEvaluationMetrics(stages, evaluation), { instanceOf: ConfigError }).message
+  t.regex(message(undefined), /'stages\.1\.until\.metric': eval\/held\/avg@8 .* give evaluation\.data$/)
+  t.regex(message({ every: 0 }), /give evaluation\.every$/)
+  t.regex(message({ every: 5, metrics: ['eval/held/avg@4'] }), /expected one of eval\/held\/avg@4$/)
+  t.notThrows(() => requireEvaluationMetrics(stages, { every: 5, metrics: ['eval/held/avg@8'] }))
+  t.notThrows(() => requireEvaluationMetrics([{}], undefined))
 })
 
 test('property: whatever the stages, a scheduler restored at any step goes on as the one that was saved', (t) => {
