@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { access } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import { ConfigError } from '../config/config-error.ts'
 import { requireFiles, requireModel } from '../config/train-config.ts'
 import { describeDropped, type LoadedPrompts, loadPrompts } from '../data/load-prompts.ts'
+import { hashPrompts } from '../data/prompt-hash.ts'
 import { countedRow, type DifficultyBounds, isWithin } from '../filter/difficulty.ts'
 import { FilterProgress } from '../filter/filter-progress.ts'
 import { countPasses } from '../filter/pass-counts.ts'
@@ -65,7 +65,12 @@ export async function filter(options: FilterCommand): Promise<void> {
       topK,
       seed,
     },
-    ...{ system: systemPrompt ?? null, suffix: promptSuffix ?? null, dtype: options.dtype, prompts: digest(prompts) },
+    ...{
+      system: systemPrompt ?? null,
+      suffix: promptSuffix ?? null,
+      dtype: options.dtype,
+      prompts: hashPrompts(prompts),
+    },
   })
   const line = new ProgressLine(process.stderr, 0)
   const left = describeDropped(dropped)
@@ -133,10 +138,4 @@ function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   )
-}
-
-function digest(prompts: LoadedPrompts['prompts']): string {
-  return createHash('sha256')
-    .update(prompts.map(({ id }) => id).join('\n'))
-    .digest('hex')
 }

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { prepareCheckpoint, pruneCheckpoints, type TrainerState } from '../checkpoint/run-checkpoint.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { RecipeConfig } from '../config/recipe-schema.ts'
 import type { Prompt } from '../data/prompt.ts'
+import { hashPrompts } from '../data/prompt-hash.ts'
 import type { RunFolder } from '../metrics/run-folder.ts'
 import type { Policy } from '../policy/policy.ts'
 
@@ -74,10 +74,4 @@ export class Checkpointer {
       )
     this.#savedStep = state.step
   }
-}
-
-function hashPrompts(prompts: readonly Prompt[]): string {
-  return createHash('sha256')
-    .update(prompts.map(({ id }) => id).join('\n'))
-    .digest('hex')
 }

@@ -33,7 +33,7 @@ for (const { settings, advantages, ...expected } of updates) {
     using policy = await Policy.load(oracleModel)
     const config = { ...keys, promptsPerStep: 3, maxResponseLength: 12 } as RecipeInput
     const stage = resolveStages(parseRecipe(config))[0]!
-    const groups = await grade(sampled, verifier, stage)
+    const groups = await Promise.all(sampled.map((group) => grade(group, verifier, stage)))
     for (const [g, group] of groups.entries()) {
       t.true(largestDifference(group.advantages, advantages[g]!) < 1e-9, `${group.advantages}, not ${advantages[g]}`)
       t.is(

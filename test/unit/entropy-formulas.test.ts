@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { AdaptiveEntropy, adaptiveEntropyVariants } from '../../src/control/entropy-controller.ts'
+import { AdaptiveEntropy, adaptiveEntropyVariants } from '../../src/control/adaptive-entropy.ts'
 
 interface Constants {
   target: number
