@@ -1,5 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { changedKeys } from '../config/changed-keys.ts'
+import { ConfigError } from '../config/config-error.ts'
+import type { TrainConfig } from '../config/schema.ts'
 import { loadTrainConfig } from '../config/train-config.ts'
 import { writeAtomic } from '../metrics/atomic-write.ts'
 import { RunFolder } from '../metrics/run-folder.ts'
@@ -32,24 +35,32 @@ export interface StudyOutcome {
  * compares them. What is done already is not done again, and a variant that was stopped goes on from its checkpoint.
  *
  * @returns undefined where the signal ended it
+ * @throws ConfigError where the base has stages, or a variant was run, or begun, with other settings
  */
 export async function runStudy(study: Study, file: string, options: StudyOptions): Promise<StudyOutcome | undefined> {
   const { overrides = [], signal, reporter } = options
   const base = await loadTrainConfig({ file, overrides })
   const folder = join(base.output, study.name)
+  const variants = study.variants(base)
+  if (base.stages && variants.some((variant) => variant.overrides.length > 0))
+    throw new ConfigError(
+      `'stages': expected none in the base of study ${study.name}, as a stage sets anew what its variants change`,
+    )
   const runs: VariantRun[] = []
-  for (const variant of study.variants(base)) {
+  for (const variant of variants) {
     const output = join(folder, variant.name)
     const config = await loadTrainConfig({
       file,
       overrides: [...overrides, ...variant.overrides, `output=${JSON.stringify(output)}`],
     })
     const run = new RunFolder(output)
+    const begun = await run.readConfig()
+    if (begun !== undefined) requireSame(begun, config)
     let summary = await completeSummary(output)
     if (!summary) {
       const steps = totalSteps(resolveStages(config))
-      const begun = (await run.readConfig()) !== undefined
-      summary = await runTraining(config, { resume: begun, ...(signal && { signal }), ...reporter(variant, steps) })
+      const resume = begun !== undefined
+      summary = await runTraining(config, { resume, ...(signal && { signal }), ...reporter(variant, steps) })
       if (summary.interrupted) return undefined
     }
     runs.push({ variant, summary, lines: await run.metrics.read() })
@@ -59,6 +70,15 @@ export async function runStudy(study: Study, file: string, options: StudyOptions
   await writeAtomic(picture, comparisonPicture(study, runs))
   await writeAtomic(table, text)
   return { picture, table, text }
+}
+
+/** What was run with other settings tells nothing of the variants that are run with these. */
+function requireSame(begun: string, config: TrainConfig): void {
+  const [change] = changedKeys(begun, config, ['output', 'checkpointEvery', 'keepCheckpoints'])
+  if (change !== undefined)
+    throw new ConfigError(
+      `${config.output} was begun with another setting: ${change}; give that again, or remove the folder to run it anew`,
+    )
 }
 
 async function completeSummary(output: string): Promise<RunSummary | undefined> {

@@ -39,6 +39,11 @@ function half(value: number, times: number): number {
   return Math.max(1, Math.round(value / 2 ** times))
 }
 
+/** A size, its half and its quarter; fewer where it is too small to tell them apart. */
+function halves(value: number, least: number): number[] {
+  return [...new Set([0, 1, 2].map((times) => Math.max(least, half(value, times))))]
+}
+
 export const studies: readonly Study[] = [
   {
     name: 'stages',
@@ -135,24 +140,22 @@ export const studies: readonly Study[] = [
     title: 'Prompts a step',
     finding: 'Larger is better.',
     variants: ({ promptsPerStep }) =>
-      [0, 1, 2].map((times) => {
-        const count = half(promptsPerStep, times)
-        return {
-          name: `${count}`,
-          label: `${count} prompts`,
-          overrides: [`promptsPerStep=${count}`, `promptsPerUpdate=${count}`, off],
-        }
-      }),
+      halves(promptsPerStep, 1).map((count) => ({
+        name: `${count}`,
+        label: `${count} prompts`,
+        overrides: [`promptsPerStep=${count}`, `promptsPerUpdate=${count}`, off],
+      })),
   },
   {
     name: 'group',
     title: 'Responses a prompt',
     finding: 'Larger is better.',
     variants: ({ groupSize }) =>
-      [0, 1, 2].map((times) => {
-        const count = Math.max(2, half(groupSize, times))
-        return { name: `${count}`, label: `${count} responses`, overrides: [`groupSize=${count}`, off] }
-      }),
+      halves(groupSize, 2).map((count) => ({
+        name: `${count}`,
+        label: `${count} responses`,
+        overrides: [`groupSize=${count}`, off],
+      })),
   },
   {
     name: 'resources',

@@ -22,6 +22,13 @@ test('a study runs its variants, compares them, and does nothing twice', async (
   const written = (await stat(join(own, 'none/metrics.jsonl'))).mtimeMs
   await runStudy(study, config, { overrides, reporter: () => t.fail('nothing is left to run') as never })
   t.is((await stat(join(own, 'none/metrics.jsonl'))).mtimeMs, written)
+
+  for (const changed of ['steps=3', 'learningRate=0.02'])
+    await t.throwsAsync(runStudy(study, config, { overrides: [...overrides, changed], reporter }), {
+      message: new RegExp(
+        `mask/none was begun with another setting: ${changed.split('=')[0]} was .* remove the folder`,
+      ),
+    })
 })
 
 test('a study that was stopped goes on where it was', async (t) => {
@@ -40,4 +47,12 @@ test('a study that was stopped goes on where it was', async (t) => {
     const lines = (name: string) => comparable(join(folder, name, 'mask', mask, 'metrics.jsonl'))
     t.deepEqual(await lines('parts'), await lines('whole'))
   }
+})
+
+test('a base with stages, which would hide what the variants change, is refused', async (t) => {
+  const { folder, config } = await tinyRun(t)
+  const overrides = ['stages=[{ maxResponseLength: 4 }]', `output=${join(folder, 'studies')}`]
+  await t.throwsAsync(runStudy(study, config, { overrides, reporter }), {
+    message: /^'stages': expected none in the base of study mask/,
+  })
 })

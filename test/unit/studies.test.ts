@@ -33,9 +33,10 @@ test('the studies are those of the paper, with its sizes where the base has its 
   t.true(variants('entropy-adaptive')[1]!.overrides.includes('promptsPerUpdate=16'))
 })
 
-test('variants of a study have folders and labels of their own', (t) => {
-  for (const study of studies) {
-    const own = study.variants(base)
+test('variants of a study have folders and labels of their own, those of a small base as well', (t) => {
+  const small = { ...base, promptsPerStep: 8, groupSize: 4 } as TrainConfig
+  for (const [study, sizes] of studies.flatMap((each) => [base, small].map((sizes) => [each, sizes] as const))) {
+    const own = study.variants(sizes)
     for (const key of ['name', 'label'] as const)
       t.is(new Set(own.map((each) => each[key])).size, own.length, study.name)
   }
