@@ -5,7 +5,13 @@ const decay = z.number().min(0).lt(1)
 /** AdamW and its learning rate. */
 export const optimizerShape = {
   learningRate: z.number().positive().default(1e-6).describe('Step size of AdamW, constant after the warm-up.'),
-  warmupSteps: z.int().min(0).default(0).describe('Steps over which the learning rate rises linearly from near 0.'),
+  warmupSteps: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      'Steps, from the first or the last reset of the optimizer, over which the learning rate rises linearly from near 0.',
+    ),
   betas: z
     .tuple([decay, decay])
     .default([0.9, 0.999])

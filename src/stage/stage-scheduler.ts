@@ -12,6 +12,8 @@ export interface StageState {
   stage: number
   /** steps completed in this stage */
   steps: number
+  /** steps completed when the optimizer last began anew */
+  resetAt: number
   stream: PromptStreamState
   /** the last values of the metric that tells convergence */
   values: number[]
@@ -44,6 +46,7 @@ export class StageScheduler {
   readonly #prompts: SolvedPrompts
   #index = 0
   #steps = 0
+  #resetAt = 0
   #convergence: Convergence | undefined
   #stream: PromptStream
 
@@ -66,6 +69,11 @@ export class StageScheduler {
   /** Its number, from 1. */
   get number(): number {
     return this.#index + 1
+  }
+
+  /** Steps completed when the optimizer last began anew: what a warm-up counts from. */
+  get resetAt(): number {
+    return this.#resetAt
   }
 
   /** The prompts of this stage, shuffled anew each epoch. */
@@ -107,6 +115,7 @@ export class StageScheduler {
     this.#index++
     this.#steps = 0
     const { dropSolved, resetOptimizer, resetController } = this.stage
+    if (resetOptimizer) this.#resetAt = step - 1
     const dropped = this.#prompts.endStage(dropSolved)
     ;({ stream: this.#stream, convergence: this.#convergence } = this.#begin())
     const prompts = this.#prompts.remaining().length
@@ -117,6 +126,7 @@ export class StageScheduler {
     return {
       stage: this.number,
       steps: this.#steps,
+      resetAt: this.#resetAt,
       stream: this.#stream.state(),
       values: this.#convergence?.state() ?? [],
       prompts: this.#prompts.state(),
@@ -124,11 +134,12 @@ export class StageScheduler {
   }
 
   /** @throws RangeError where the run has no such stage */
-  restore({ stage, steps, stream, values, prompts }: StageState): void {
+  restore({ stage, steps, resetAt, stream, values, prompts }: StageState): void {
     if (!(stage >= 1 && stage <= this.stages.length))
       throw new RangeError(`the run stands in stage ${stage}, but its config has ${this.stages.length}`)
     this.#index = stage - 1
     this.#steps = steps
+    this.#resetAt = resetAt
     this.#prompts.restore(prompts)
     ;({ stream: this.#stream, convergence: this.#convergence } = this.#begin())
     this.#stream.restore(stream)

@@ -97,9 +97,9 @@ export class Trainer {
     let interrupted = false
     try {
       // The first evaluation, or the one that a resumed run was stopped in.
-      await this.#evaluate(signal)
+      await this.#evaluateAgain(signal)
       while (!this.#scheduler.done) await this.trainStep(signal)
-      await this.#evaluate(signal)
+      await this.#evaluateAgain(signal)
     } catch (error) {
       if (!isAbort(error, signal)) {
         // Where saving fails as well, the first error is the cause.
@@ -135,7 +135,7 @@ export class Trainer {
       const { controller, estimator } = this.#control
       const coefficient = controller.coefficient
       const appliedCoefficient = kept.length > 0 ? controller.applied(entropy[estimator]) : 0
-      const learningRate = learningRateAt(step, stage)
+      const learningRate = learningRateAt(step - this.#scheduler.resetAt, stage)
       const updates = await clock.time('update', () =>
         this.#update(kept, { learningRate, entropyCoefficient: appliedCoefficient }, signal),
       )
@@ -240,6 +240,15 @@ export class Trainer {
       if (step > 0) this.#scheduler.recordEvaluation(metrics)
     }
     return results
+  }
+
+  /** The evaluation that the last step lacks, where it was stopped in it; its metrics join those of the step. */
+  async #evaluateAgain(signal: AbortSignal | undefined): Promise<void> {
+    const results = await this.#evaluate(signal)
+    const lines = (await this.folder?.metrics.read()) ?? []
+    const last = lines.at(-1)
+    if (results.length === 0 || last?.step !== this.#step) return
+    await this.folder?.metrics.rewrite([...lines.slice(0, -1), Object.assign(last, ...results.map(evaluationMetrics))])
   }
 
   /** Evaluation, records and checkpoint of a step whose updates are done: nothing that stops the evaluation undoes it. */

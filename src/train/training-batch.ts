@@ -69,12 +69,14 @@ export function packBatch(sequences: readonly TrainingSequence[]): TrainingBatch
   return batch
 }
 
-/** The groups of each update, `promptsPerUpdate` of them; the last has what is left. */
+/**
+ * The groups of each update: as few updates as `promptsPerUpdate` allows, of sizes that differ by one at most, so that no
+ * update is that of a few groups alone.
+ */
 export function updateGroups(kept: readonly RolloutGroup[], promptsPerUpdate: number): RolloutGroup[][] {
-  const updates: RolloutGroup[][] = []
-  for (let start = 0; start < kept.length; start += promptsPerUpdate)
-    updates.push(kept.slice(start, start + promptsPerUpdate))
-  return updates
+  const count = Math.ceil(kept.length / promptsPerUpdate)
+  const start = (update: number) => Math.ceil((update * kept.length) / count)
+  return Array.from({ length: count }, (_, update) => kept.slice(start(update), start(update + 1)))
 }
 
 /**

@@ -21,7 +21,7 @@ function state(step: number): TrainerState {
   return {
     ...{ version: 3, step, seed: 1, promptCount: 3, promptHash: 'a', seconds: 2.5 },
     stages: {
-      ...{ stage: 1, steps: step, stream: { parts: [{ weight: 1, drawn: step }] }, values: [] },
+      ...{ stage: 1, steps: step, resetAt: 0, stream: { parts: [{ weight: 1, drawn: step }] }, values: [] },
       prompts: { solved: [], missed: [], dropped: [] },
     },
     controller: { kind: 'constant', coefficient: 0, lastEntropy: 0.1, gate: true },

@@ -170,3 +170,17 @@ test('property: whatever the stages, a scheduler restored at any step goes on as
     { numRuns: 60 },
   )
 })
+
+test('a warm-up counts from the last reset of the optimizer', (t) => {
+  const run = scheduler({
+    ...{ promptsPerStep: 2, steps: 3 },
+    stages: [{}, { resetOptimizer: true }, { resetOptimizer: false }],
+  })
+  const counted: number[] = []
+  for (let step = 1; step <= 9; step++) {
+    run.advance(step)
+    counted.push(step - run.resetAt)
+    run.record({ step, accuracy: 1 }, [])
+  }
+  t.deepEqual(counted, [1, 2, 3, 1, 2, 3, 4, 5, 6])
+})

@@ -21,10 +21,15 @@ test('sequences are packed one after another, those of a group side by side', (t
   )
 })
 
-test('groups are split into updates, the last with what is left', (t) => {
+test('groups are split into updates of nearly one size', (t) => {
   const groups = [1, 2, 3, 4, 5].map((token) => group({ prompt: [token], responses: [[token]], advantages: [1] }))
   const [a, b, c, d, e] = groups
   t.deepEqual(updateGroups(groups, 2), [[a, b], [c, d], [e]])
+  t.deepEqual(updateGroups(groups, 4), [
+    [a, b, c],
+    [d, e],
+  ])
+  t.deepEqual(updateGroups(groups, 5), [groups])
   t.deepEqual(updateGroups([], 2), [])
 })
 
