@@ -20,7 +20,7 @@ export async function verifyFile(options: {
 }): Promise<void> {
   const rows = await readRows(options.file)
   const samples = rows.map(readSample)
-  const verifier = await loadVerifier(options.verifier, process.cwd(), { extraction: options.extraction })
+  const verifier = await loadVerifier(options.verifier, process.cwd(), { math: { extraction: options.extraction } })
   const interrupt = interruptSignal(() => {})
   try {
     if (options.explain !== undefined) {

@@ -36,7 +36,8 @@ export interface ResolvedConfig<C> {
  * they stand in an override.
  *
  * @param schema one of `schema.ts`
- * @param pathKeys dotted keys whose values are paths (or lists of paths), `[]` for any item of a list, and how each resolves
+ * @param pathKeys dotted keys whose values are paths (or lists of paths), `[]` for any item of a list,
+ *   `key.**` for the key itself and all below it, and how each resolves
  * @throws ConfigError with one line a problem: file, line, key, value and what was expected
  */
 export async function resolveConfig<S extends z.ZodObject>(
@@ -63,7 +64,7 @@ export async function resolveConfig<S extends z.ZodObject>(
 
   settings.mapValues((path, value, { folder }) => {
     const pattern = patternOf(path)
-    const toAbsolute = pathKeys[pattern] ?? pathKeys[pattern.replace(/\[\]$/, '')]
+    const toAbsolute = pathKeys[pattern] ?? pathKeys[pattern.replace(/\[\]$/, '')] ?? pathKeys[`${String(path[0])}.**`]
     return typeof value === 'string' && value && toAbsolute ? toAbsolute(value, folder) : value
   })
 

@@ -7,6 +7,7 @@ import { loraSchema } from './lora-schema.ts'
 import { computeShape, optimizerShape } from './optimizer-shape.ts'
 import { presetNames } from './presets/presets.ts'
 import { recipeShape } from './recipe-schema.ts'
+import { formatSchema, lengthSchema, mathSchema, verifierSchema } from './verifier-schema.ts'
 
 const model = z
   .string()
@@ -36,12 +37,11 @@ export const trainSchema = z
     dtype,
     lora: loraSchema,
     data: trainDataSchema,
-    verifier: z
-      .string()
-      .min(1)
-      .default('math')
-      .describe("The reward: 'math', 'code', or an exported function as './reward.ts#name'."),
+    verifier: verifierSchema,
+    math: mathSchema,
     code: codeSchema,
+    format: formatSchema,
+    length: lengthSchema,
     ...recipeShape,
     evaluation: evaluationSchema,
   })

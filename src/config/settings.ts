@@ -14,11 +14,11 @@ export class Settings {
   readonly values: Plain = {}
   readonly #origins = new Map<string, { path: string[]; origin: Origin }>()
 
-  /** Puts a layer on top: maps go together, any other value replaces what was there. */
+  /** Puts a layer on top: maps go together, any other value, and a verifier of whatever form, replaces what was there. */
   merge(layer: Plain, originOf: (path: readonly string[]) => Origin, at: readonly string[] = []): void {
     for (const [key, value] of Object.entries(layer)) {
       const path = [...at, key]
-      if (isPlain(value) && isPlain(this.at(path))) this.merge(value, originOf, path)
+      if (isPlain(value) && isPlain(this.at(path)) && path.join('.') !== 'verifier') this.merge(value, originOf, path)
       else this.#put(this.at(at) as Plain, path, value, originOf)
     }
   }

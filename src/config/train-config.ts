@@ -24,7 +24,7 @@ export async function resolveTrainConfig(source: ConfigSource): Promise<Resolved
     'data.train[].path': filePath,
     'data.decontaminate.against': filePath,
     'evaluation.data': filePath,
-    verifier: verifierPath,
+    'verifier.**': verifierPath,
   })
   await requireModel(config.model)
   const { train, decontaminate } = config.data

@@ -34,7 +34,7 @@ const stream = 0
 /** Answers and grades a set. The same seed draws the same random numbers, so that before and after compare well. */
 export async function evaluate(
   engine: LocalEngine,
-  verifier: Pick<Verifier, 'verify' | 'sameAnswer'>,
+  verifier: Pick<Verifier, 'verify' | 'sameAnswer' | 'forPrompt'>,
   { name, prompts }: EvaluationSet,
   { seed, signal, onProgress, ...sampling }: EvaluationOptions,
 ): Promise<EvaluationResult> {

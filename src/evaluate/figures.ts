@@ -36,9 +36,10 @@ export interface ProblemScore {
 export async function problemScore(
   { prompt, rollouts }: Sampled,
   verdicts: readonly Verdict[],
-  verifier: Pick<Verifier, 'sameAnswer'>,
+  verifiers: Pick<Verifier, 'sameAnswer' | 'forPrompt'>,
   signal?: AbortSignal,
 ): Promise<ProblemScore> {
+  const verifier = verifiers.forPrompt?.(prompt) ?? verifiers
   const agreed = await majority(verdicts, verifier.sameAnswer?.bind(verifier), signal)
   return {
     source: prompt.source,

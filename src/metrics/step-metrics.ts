@@ -1,6 +1,7 @@
 import { summariseGroups } from '../advantage/reject.ts'
 import type { StepStats } from '../policy/policy.ts'
 import { isTruncated, type Rollout, type RolloutGroup } from '../rollout/rollout.ts'
+import type { Verdict } from '../verify/verifier.ts'
 import { mean, share, spread, standardDeviation } from './statistics.ts'
 import type { Stopwatch } from './stopwatch.ts'
 
@@ -91,6 +92,7 @@ export function stepMetrics(record: StepRecord): Metrics {
     'group/solve_none': summary.solveNone,
     'group/kept': summary.kept,
     'group/all_rejected': summary.kept === 0 ? 1 : 0,
+    ...prefixed('verify', outcomes(verdicts)),
     'rollout/prompts': groups.length,
     'rollout/tokens': rollouts.reduce((sum, { completionTokenIds }) => sum + completionTokenIds.length, 0),
     ...prefixed('response_length', spread(rollouts.map(({ completionTokenIds }) => completionTokenIds.length))),
@@ -122,9 +124,12 @@ export function timingMetrics(
     .reduce((sum, { completionTokenIds }) => sum + completionTokenIds.length, 0)
   const promptTokens = groups.reduce((sum, { prompt, rollouts }) => sum + prompt.tokenIds.length * rollouts.length, 0)
   const training = ['rollout', 'verify', 'update'].reduce((sum, phase) => sum + clock.seconds(phase), 0)
+  const latencies = groups.flatMap(({ verifySeconds = [] }) => verifySeconds)
   const perToken = (phase: string) => (responseTokens === 0 ? 0 : (clock.seconds(phase) * 1000) / responseTokens)
   return {
     'timing_s/step': clock.total(),
+    'timing_s/verify_response_mean': mean(latencies),
+    'timing_s/verify_response_max': latencies.reduce((max, seconds) => Math.max(max, seconds), 0),
     ...Object.fromEntries(phases.map((phase) => [`timing_s/${phase}`, clock.seconds(phase)])),
     ...Object.fromEntries(
       ['rollout', 'verify', 'update'].map((phase) => [`timing_per_token_ms/${phase}`, perToken(phase)]),
@@ -133,6 +138,16 @@ export function timingMetrics(
     'perf/tokens_per_second': training === 0 ? 0 : (promptTokens + responseTokens) / training,
     'perf/peak_memory_bytes': updates.at(-1)?.peakMemoryBytes ?? process.resourceUsage().maxRSS * 1024,
   }
+}
+
+/** How many verdicts ended in what way: `correct`, `wrong`, and where that says more `no_answer`, `timeout` and so on. */
+function outcomes(verdicts: readonly Verdict[]): Record<string, number> {
+  const counts: Record<string, number> = { correct: 0, wrong: 0 }
+  for (const { correct, outcome = 'wrong' } of verdicts) {
+    const name = correct ? 'correct' : outcome.slice(0, 40).replace(/\W+/g, '_')
+    counts[name] = (counts[name] ?? 0) + 1
+  }
+  return counts
 }
 
 function prefixed(area: string, values: Record<string, number>): Record<string, number> {

@@ -27,6 +27,8 @@ export interface Sampled {
 export interface RolloutGroup extends Sampled {
   rewards: number[]
   verdicts: Verdict[]
+  /** how long each verdict took, waiting for a worker included, in the order in which they came; truncated ones may have none */
+  verifySeconds?: number[]
   /** One a response; the same for each of its tokens. */
   advantages: Float64Array
   /** All advantages are zero: the group teaches nothing and is left out of the update. */

@@ -14,7 +14,8 @@ export async function grade(
   { truncation, advantage, maxResponseLength }: Pick<Stage, 'truncation' | 'advantage' | 'maxResponseLength'>,
   signal?: AbortSignal,
 ): Promise<RolloutGroup> {
-  const verdicts = await verifyGroup(group, verifier, truncation.reward, signal)
+  const verifySeconds: number[] = []
+  const verdicts = await verifyGroup(group, verifier, truncation.reward, signal, verifySeconds)
   const rewards = verdicts.map(({ reward }, index) => {
     const { length } = group.rollouts[index]!.completionTokenIds
     return reward - overlongPenalty(length, { maxResponseLength, ...truncation })
@@ -23,21 +24,26 @@ export async function grade(
     mask: truncation.advantageMask,
     divideByStd: advantage.divideByStd,
   })
-  return { ...group, verdicts, rewards, advantages, rejected: isDegenerate(advantages) }
+  return { ...group, verdicts, verifySeconds, rewards, advantages, rejected: isDegenerate(advantages) }
 }
 
-/** One verdict a response, in their order. With `truncated` 'zero' a truncated response is not even looked at. */
+/** One verdict a response, in their order, and the seconds that each took into `seconds`. With `truncated` 'zero' a truncated response is not even looked at. */
 export async function verifyGroup(
   { prompt, rollouts }: Sampled,
   verifier: Pick<Verifier, 'verify'>,
   truncated: 'zero' | 'graded',
   signal?: AbortSignal,
+  seconds: number[] = [],
 ): Promise<Verdict[]> {
   return Promise.all(
-    rollouts.map((rollout) => {
+    rollouts.map(async (rollout) => {
       if (isTruncated(rollout) && truncated === 'zero') return { reward: 0, correct: false, reason: 'truncated' }
-      const sample = { response: rollout.text, answer: prompt.answer, prompt, truncated: isTruncated(rollout) }
-      return verifier.verify(sample, signal)
+      const { text: response, completionTokenIds } = rollout
+      const sample = { response, answer: prompt.answer, prompt, truncated: isTruncated(rollout) }
+      const begun = performance.now()
+      const verdict = await verifier.verify({ ...sample, tokens: completionTokenIds.length }, signal)
+      seconds.push((performance.now() - begun) / 1000)
+      return verdict
     }),
   )
 }

@@ -58,9 +58,12 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
     note(checkpoint ? `resuming after step ${checkpoint.state.step}` : 'no checkpoint yet: starting from the beginning')
 
   const tokenizer = await Tokenizer.load(config.model)
-  const verifier = await loadVerifier(config.verifier, process.cwd(), config.code)
+  const verifier = await loadVerifier(config.verifier, process.cwd(), config)
   const { prompts, dropped } = await loadRunPrompts(config, tokenizer)
   const evaluation = await loadRunEvaluation(config, tokenizer, note)
+  // Each prompt has its verifier before hours of training show that one has not.
+  for (const prompt of [...prompts, ...(evaluation?.sets ?? []).flatMap((set) => set.prompts)])
+    verifier.forPrompt?.(prompt)
   const compute = { device: config.device as Device, dtype: config.dtype }
   // A resumed run loads the model too: the checkpoint's optimizer file holds the float32 weights, and what `save`
   // copies beside the weights comes from a folder that no pruning removes.

@@ -36,7 +36,7 @@ export class FunctionVerifier implements Verifier {
           'return a number, true or false, or { reward, correct }',
       )
     }
-    const { reward, correct, extracted, reason } = result as Partial<Verdict>
+    const { reward, correct, extracted, reason, outcome } = result as Partial<Verdict>
     this.#checkFinite(reward, 'returned reward', prompt.id)
     if (typeof correct !== 'boolean') {
       throw new TypeError(
@@ -48,6 +48,7 @@ export class FunctionVerifier implements Verifier {
       correct,
       ...(extracted === undefined ? {} : { extracted: String(extracted) }),
       ...(reason === undefined ? {} : { reason: String(reason) }),
+      ...(outcome === undefined ? {} : { outcome: String(outcome) }),
     }
   }
 

@@ -9,11 +9,13 @@ export interface RewardSample {
   prompt: Prompt
   /** the response reached the length limit without a stop token */
   truncated: boolean
+  /** of the response; undefined where it comes from a file */
+  tokens?: number
 }
 
 /** What a response earned, and why. */
 export interface Verdict {
-  /** any finite number; 0 or 1 from the built-in verifiers */
+  /** any finite number; 0 or 1 from the built-in verifiers alone */
   reward: number
   /** what accuracy counts */
   correct: boolean
@@ -21,6 +23,8 @@ export interface Verdict {
   extracted?: string
   /** one line for the rollout record */
   reason?: string
+  /** how grading ended where that was neither right nor wrong: `no answer`, `timeout`; counted in the metrics */
+  outcome?: string
 }
 
 /**
@@ -41,6 +45,11 @@ export interface Verifier {
   verify(sample: RewardSample, signal?: AbortSignal): Promise<Verdict>
   /** Whether two extracted answers are the same, where the verifier can tell more than their texts do. */
   sameAnswer?(a: string, b: string, signal?: AbortSignal): Promise<boolean>
+  /**
+   * The verifier of a prompt, where it depends on the prompt.
+   * @throws Error that names the prompt where there is none for it
+   */
+  forPrompt?(prompt: Prompt): Verifier
   /** How the verdict on a sample comes about, in lines: what was extracted, how it was read, why it is equal or not. */
   explain?(sample: RewardSample): Promise<string[]>
 }

@@ -84,7 +84,7 @@ console.log(JSON.stringify(await verifier.verify({ response: 'yes', answer: 'yes
 test('what cannot be loaded is named with what there is', async (t) => {
   const dir = await folder('errors')
   const fails = (spec: string, message: RegExp) => t.throwsAsync(loadVerifier(spec, dir), { message })
-  await fails('maths', /verifier 'maths' is not known: use 'math', 'code', or .*'.\/reward.ts#name'/)
+  await fails('maths', /verifier 'maths' is not known: use 'math', .* or .*'.\/reward.ts#name'/)
   await fails('./absent.ts#f', /no such file: .*absent.ts/)
   await fails('./reward.ts#f', /reward.ts has no export 'f'; it has .*#agrees/)
   await fails('./reward.mjs', /has no default export; it has #agrees/)
@@ -100,7 +100,7 @@ test('math is built in', async (t) => {
   const verifier = await loadVerifier('math', root)
   t.is(verifier.name, 'math')
   t.is((await verifier.verify({ ...sample('\\boxed{2}'), answer: '2' })).reward, 1)
-  const loose = await loadVerifier('math', root, { extraction: 'any' })
+  const loose = await loadVerifier('math', root, { math: { extraction: 'any' } })
   t.is((await loose.verify({ ...sample('#### 2'), answer: '2' })).reward, 1)
 })
 

@@ -112,7 +112,7 @@ test('a preset has no key that the recipe does not have', (t) => {
   for (const name of presetNames) {
     const parsed = trainSchema.safeParse({ ...presets[name].settings, model: 'm', output: 'o', data: { train: 'd' } })
     t.true(parsed.success, `${name}: ${parsed.error?.message}`)
-    const { device, dtype, evaluation, ...recipe } = presets[name].settings
+    const { device, dtype, evaluation, verifier, ...recipe } = presets[name].settings
     t.true(recipeSchema.safeParse(recipe).success)
   }
 })

@@ -7,6 +7,7 @@ export type PresetStage = NonNullable<RecipeInput['stages']>[number] & { steps: 
 
 /** Settings of a published run, as its YAML file would have them. */
 export type PresetSettings = Omit<RecipeInput, 'stages'> & {
+  verifier?: { byAbility: Record<string, string> }
   device: string
   dtype: 'float32' | 'bfloat16'
   evaluation: z.input<typeof evaluationSchema>
@@ -44,6 +45,9 @@ const common = {
   evaluation: { samples: 32, temperature: 1, topP: 1, maxResponseLength: 32768 },
 } satisfies Partial<PresetSettings>
 
+/** Mathematics and code in one run; rows that do not say are mathematics. */
+export const mathAndCode = { byAbility: { math: 'math', code: 'code', default: 'math' } }
+
 /**
  * The two accounts of a Skywork-OR1 run. `paper`: truncated responses have reward 0, the controller is that of eq 3.2,
  * and a stage goes on with the optimizer and the controller of the stage before, without the prompts that it solved.
@@ -51,7 +55,7 @@ const common = {
  */
 export function paperAndRelease(
   run: { summary: string; model: string },
-  settings: Pick<RecipeInput, 'promptsPerStep' | 'promptsPerUpdate' | 'groupSize'>,
+  settings: Pick<PresetSettings, 'verifier' | 'promptsPerStep' | 'promptsPerUpdate' | 'groupSize'>,
   stages: readonly PresetStage[],
 ): { paper: Preset; release: Preset } {
   const { summary, model } = run

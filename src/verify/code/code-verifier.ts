@@ -63,6 +63,7 @@ export class CodeVerifier implements Verifier {
         correct,
         ...(code === null ? {} : { extracted: code }),
         ...(graded.reason === undefined ? {} : { reason: graded.reason }),
+        ...(correct || graded.outcome === 'wrong' ? {} : { outcome: graded.outcome }),
       }
     } catch (error) {
       signal?.throwIfAborted()

@@ -14,7 +14,9 @@ export interface MathVerifierOptions {
    * digits after the decimal point to which two numbers have to agree where one is a decimal; a row's own `precision` comes first.
    * By default they agree to what the gold answer states.
    */
-  precision?: number
+  precision?: number | undefined
+  /** whether the variables of a function may have other names than in the gold answer; false unless given */
+  renamedVariables?: boolean
 }
 
 /**
@@ -43,7 +45,8 @@ export class MathVerifier implements Verifier {
 
   #compareOptions({ extra }: RewardSample['prompt']): CompareOptions {
     const precision = typeof extra.precision === 'number' ? extra.precision : this.#options.precision
-    return precision === undefined ? {} : { precision }
+    const { renamedVariables } = this.#options
+    return { ...(precision === undefined ? {} : { precision }), ...(renamedVariables && { renamedVariables }) }
   }
 
   async explain({ response, answer, prompt }: RewardSample): Promise<string[]> {
@@ -69,18 +72,19 @@ export class MathVerifier implements Verifier {
 export async function gradeMath(
   response: string,
   golds: readonly string[],
-  { extraction = 'boxed', precision }: MathVerifierOptions = {},
+  { extraction = 'boxed', precision, renamedVariables }: MathVerifierOptions = {},
   comparer: Comparer = sharedComparer(),
 ): Promise<Verdict> {
   const extracted = extractAnswer(response, extraction)
   if (extracted === null) {
-    return { reward: 0, correct: false, reason: extraction === 'boxed' ? 'no \\boxed{} answer' : 'no answer found' }
+    const reason = extraction === 'boxed' ? 'no \\boxed{} answer' : 'no answer found'
+    return { reward: 0, correct: false, reason, outcome: 'no answer' }
   }
   if (extracted.length > MAX_ANSWER_LENGTH) {
     const reason = `the answer has ${extracted.length} characters, more than ${MAX_ANSWER_LENGTH}`
     return { reward: 0, correct: false, extracted: `${extracted.slice(0, 100)}...`, reason }
   }
-  const options = precision === undefined ? {} : { precision }
+  const options = { ...(precision === undefined ? {} : { precision }), ...(renamedVariables && { renamedVariables }) }
   let unequal = ''
   for (const gold of golds) {
     const { equal, reason } = await comparer.compare(extracted, gold, options)
