@@ -182,7 +182,7 @@ export class Trainer {
     this.#control.controller.restore(controller)
   }
 
-  /** Begins the next stage where the one before is over. */
+  /** Begins the next stage where the one before is over; the controller's state goes on where its kind is the same. */
   async #advance(step: number): Promise<StageTransition | undefined> {
     const transition = this.#scheduler.advance(step)
     if (!transition) return undefined
