@@ -11,7 +11,9 @@ const untilSchema = z
       .string()
       .min(1)
       .default('accuracy')
-      .describe('A name of metrics.jsonl, times aside; eval/... counts where an evaluation was made.'),
+      .describe(
+        'A name of metrics.jsonl, times aside, of what is better the higher it is; eval/... counts where an evaluation was made.',
+      ),
     window: count.default(20).describe('Steps that a mean is taken over.'),
     minImprovement: z
       .number()
