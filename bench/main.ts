@@ -7,11 +7,13 @@ import { writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { headRows } from './head.ts'
+import { mathRows } from './math.ts'
 import { markdown, type Row } from './row.ts'
 import { verifierRows } from './verifiers.ts'
 
 const parts: Record<string, (log: (line: string) => void) => Promise<Row[]>> = {
   head: headRows,
+  math: mathRows,
   verifiers: verifierRows,
 }
 
