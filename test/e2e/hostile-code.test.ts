@@ -39,6 +39,11 @@ for (const [kind, attacks] of Object.entries({ escapes, exhaustions, forgeries }
   })
 }
 
+run('compiling an answer has its own limit', async (t) => {
+  const { code, truth } = exhaustions['never ends compiling']!
+  t.is((await grade(code, truth)).reason, 'reading the answer: more than 6 s')
+})
+
 run('nothing outlives its run', async (t) => {
   const mark = `mg${process.pid}`
   const name = `import ctypes, os, threading, time\nctypes.CDLL(None).prctl(15, b'${mark}', 0, 0, 0)\n`

@@ -120,6 +120,15 @@ export const exhaustions: Record<string, Attack> = {
     `import os\ndef f(x):\n    while True:\n        for fd in range(3, 20):\n            try: os.write(fd, b'9' * 65536)\n            except OSError: pass`,
   ),
   'returns too much': called("def f(x): return 'x' * (1 << 28)"),
+  'returns a value of endless text': called('def f(x):\n    a = [0]\n    for _ in range(60): a = [a, a]\n    return a'),
+  'returns a range that fills the memory of the tests': forge(
+    'def f(x): return range(10**12)',
+    'assert list(f(7)) == [41]',
+  ),
+  'never ends compiling': forge(
+    Array.from({ length: 18 }, (_, i) => `${' '.repeat(i)}try: pass\n${' '.repeat(i)}finally:\n`).join('') +
+      `${' '.repeat(18)}pass\ndef f(x): return 41`,
+  ),
 }
 
 /** Claiming a result that was not computed. */

@@ -25,6 +25,8 @@ export interface ProgramRun {
 
 const FILTER = seccompFilter.bind(null, { processes: false })
 const STARTUP_SECONDS = 60
+/** By the clock, to compile an answer: a short text can take forever. */
+const READING_SECONDS = 6
 let program: string | undefined
 
 /** An answer in a sandbox of its own. */
@@ -52,13 +54,16 @@ export class AnswerProcess {
     }
     // In JSON a byte takes up to six; a value's table a little more.
     const process = sandbox.start(program, 8 * limits.output)
-    const timer = setTimeout(() => process.kill(new Error('no answer from the sandbox')), STARTUP_SECONDS * 1000)
+    let timer = setTimeout(() => process.kill(new Error('no answer from the sandbox')), STARTUP_SECONDS * 1000)
     try {
       await process.receive()
     } catch (error) {
       const detail = error instanceof ProcessEnded ? `${error.message}: ${error.errors}` : (error as Error).message
       throw new Error(`the sandbox of a code answer did not start: ${detail}`, { cause: error })
+    } finally {
+      clearTimeout(timer)
     }
+    timer = setTimeout(() => process.kill(new Error(`more than ${READING_SECONDS} s`)), READING_SECONDS * 1000)
     try {
       process.send(
         JSON.stringify({

@@ -41,7 +41,7 @@ export class TestsProcess {
     const process = this.#process!
     process.ref()
     this.#busy = true
-    process.send(JSON.stringify(test))
+    process.send(JSON.stringify({ ...test, memory: this.#limits.memory }))
     const first = JSON.parse((await process.receive()).toString())
     if (first.names) return first.names
     await process.receive()

@@ -56,7 +56,7 @@ OPEN = open
 
 def run_main(setup):
     """The program to its end, as the interpreter would, without taking everything apart after it."""
-    status = 0
+    status, standard = 0, sys.stdout
     try:
         exec(setup['compiled'], new_module('__main__', setup))
     except SystemExit as end:
@@ -70,7 +70,9 @@ def run_main(setup):
         if 'threading' in sys.modules:
             sys.modules['threading']._shutdown()
         atexit._run_exitfuncs()
-        sys.stdout.flush()
+        for stream in (sys.stdout, standard):
+            if stream is not None and not getattr(stream, 'closed', False):
+                stream.flush()
     except BaseException:
         status = status or 1
     return status & 255
@@ -161,13 +163,21 @@ class Serving:
     def answer(self, message):
         try:
             args, keywords = self.unpack(message['args'])
+            given = [args[1:], keywords]
+            before = self.pack(given) if message['op'] == 'call' and any(map(is_mutable, (*args[1:], *keywords.values()))) else None
             result = OPERATIONS[message['op']](*args, **keywords)
             reply = {'return': self.pack(result)}
-            if message['op'] == 'call' and result is None:
-                reply['args'] = self.pack([args[1:], keywords])  # changed in place, maybe
+            if before is not None:
+                after = self.pack(given)
+                if after != before:
+                    reply['args'] = after
         except BaseException as error:
             reply = {'raise': plain_exception(error)}
         send(self.output, reply)
+
+
+def is_mutable(value):
+    return not isinstance(value, (type(None), int, float, str, bytes, complex))
 
 
 OPERATIONS = {

@@ -79,7 +79,7 @@ def change(old, new, classes):
         return
     if type(old) in (list, bytearray):
         old[:] = new
-    elif type(old) in (dict, set):
+    elif isinstance(old, (dict, set)):
         old.clear()
         old.update(new)
     elif classes.get(type(old).__name__) is type(old):

@@ -2,6 +2,7 @@
 # After wire.py, remote.py; PRELUDE is the text of prelude.py.
 import ast
 import random
+import resource
 import symtable
 
 CONTROL_IN, CONTROL_OUT = 0, 1
@@ -90,7 +91,7 @@ def same(actual, expected):
         )
     if type(expected) is dict:
         return (
-            type(actual) is dict
+            isinstance(actual, dict)
             and actual.keys() == expected.keys()
             and all(same(actual[key], held) for key, held in expected.items())
         )
@@ -227,6 +228,8 @@ def main():
             null = os.open('/dev/null', os.O_RDWR)
             for fd in (0, 1, 2):
                 os.dup2(null, fd)
+            # a small value can become a large text or list here
+            resource.setrlimit(resource.RLIMIT_AS, (test['memory'], test['memory']))
             send(control[1], {'verdict': verdict(test, control)})
             os._exit(0)
         send(CONTROL_OUT, {'ended': os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])})

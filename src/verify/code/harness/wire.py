@@ -1,12 +1,15 @@
 # Frames over a pipe, and values as plain data in them. Runs in the answer's process and in the tests', which share nothing else.
 import builtins
+import collections
+import enum
 import json
 import os
 import sys
 
 SCALARS = (type(None), bool, str)
 EXACT = 2**53
-TEXT_TYPES = {'decimal': ('Decimal',), 'fractions': ('Fraction',), 'datetime': ('date', 'datetime', 'time')}
+TEXT_TYPES = {'decimal': ('Decimal',), 'fractions': ('Fraction',), 'datetime': ('date', 'datetime', 'time', 'timedelta')}
+FACTORIES = {kind.__name__: kind for kind in (int, float, str, list, dict, set)}
 
 
 class Closed(Exception):
@@ -77,9 +80,11 @@ def pack(root, classes, foreign):
         if issubclass(kind, list):
             return ['l', items(list.__iter__(value))]
         if issubclass(kind, tuple):
-            return ['t', items(tuple.__iter__(value))]
+            named = [kind.__name__] if classes.get(kind.__name__) is kind else []
+            return ['t', items(tuple.__iter__(value)), *named]
         if issubclass(kind, dict):
-            return ['d', [[item(key), item(entry)] for key, entry in dict.items(value)]]
+            pairs = value.items() if kind is collections.OrderedDict else dict.items(value)
+            return ['d', [[item(key), item(held)] for key, held in pairs], *dict_kind(value)]
         if issubclass(kind, (set, frozenset)):
             base = set if issubclass(kind, set) else frozenset
             return ['s' if base is set else 'z', items(base.__iter__(value))]
@@ -93,9 +98,11 @@ def pack(root, classes, foreign):
         if module == 'collections' and name == 'deque':
             return ['q', items(value), item(value.maxlen)]
         if name in TEXT_TYPES.get(module, ()):
-            return ['y', module, name, value.isoformat() if module == 'datetime' else str(value)]
+            return ['y', module, name, text_of(value)]
         if module == 'numpy' and hasattr(kind, 'dtype') and hasattr(kind, 'item') and not hasattr(kind, '__len__'):
             return ['v', item(value.item())]
+        if classes.get(name) is kind and issubclass(kind, enum.Enum):
+            return ['e', name, value.name]
         if classes.get(name) is kind:
             return ['o', name, [[attribute, item(held)] for attribute, held in vars(value).items()]]
         return foreign(value)
@@ -111,12 +118,14 @@ def unpack(data, classes, foreign):
     """The value of pack's JSON; `foreign(entry)` makes what its own foreign entries stand for. Raises on anything else."""
     top, table = data
     made = [None] * len(table)
-    shells = {'l': list, 'd': dict, 's': set}
+    shells = {'l': list, 's': set}
     state = [0] * len(table)  # 0 not begun, 1 being made (tuples), 2 made
     for number, entry in enumerate(table):
         tag = entry[0]
         if tag in shells:
             made[number], state[number] = shells[tag](), 2
+        elif tag == 'd':
+            made[number], state[number] = empty_dict(*entry[2:]), 2
         elif tag == 'o':
             made[number], state[number] = object.__new__(classes[entry[1]]), 2
 
@@ -147,7 +156,9 @@ def unpack(data, classes, foreign):
     def immutable(entry):
         tag = entry[0]
         if tag == 't':
-            return tuple(values(entry[1]))
+            return tuple.__new__(classes[entry[2]] if len(entry) > 2 else tuple, values(entry[1]))
+        if tag == 'e':
+            return member(classes[entry[1]], entry[2])
         if tag == 'z':
             return frozenset(values(entry[1]))
         if tag in 'bB':
@@ -171,7 +182,8 @@ def unpack(data, classes, foreign):
         if tag == 'l':
             made[number].extend(values(entry[1]))
         elif tag == 'd':
-            made[number].update((value(key), value(held)) for key, held in entry[1])
+            for key, held in entry[1]:
+                made[number][value(key)] = value(held)
         elif tag == 's':
             made[number].update(values(entry[1]))
         elif tag == 'o':
@@ -183,12 +195,41 @@ def unpack(data, classes, foreign):
     return value(top)
 
 
+def dict_kind(value):
+    """How a dictionary of the standard library is called; one of its subclasses is a plain one."""
+    kind = type(value)
+    if kind in (collections.Counter, collections.OrderedDict):
+        return [kind.__name__]
+    factory = getattr(value.default_factory, '__name__', None) if kind is collections.defaultdict else None
+    return [kind.__name__, factory] if factory in FACTORIES else []
+
+
+def empty_dict(name='dict', factory=None):
+    if name == 'defaultdict':
+        return collections.defaultdict(FACTORIES[factory])
+    return {'dict': dict, 'Counter': collections.Counter, 'OrderedDict': collections.OrderedDict}[name]()
+
+
+def member(kind, name):
+    if not issubclass(kind, enum.Enum):
+        raise ValueError('not plain data')
+    return kind[name]
+
+
+def text_of(value):
+    if type(value).__name__ == 'timedelta':
+        return f'{value.days},{value.seconds},{value.microseconds}'
+    return value.isoformat() if hasattr(value, 'isoformat') else str(value)
+
+
 def from_text(module, name, text):
     if name not in TEXT_TYPES.get(module, ()):
         raise ValueError('not plain data')
     if name == 'Fraction' and not all(part.lstrip('-').isdigit() for part in text.split('/')):
         raise ValueError('not a fraction')  # an exponent there could take forever
     kind = getattr(__import__(module), name)
+    if name == 'timedelta':
+        return kind(*map(int, text.split(',')))
     return kind.fromisoformat(text) if module == 'datetime' else kind(text)
 
 
@@ -200,7 +241,8 @@ def nearest_builtin(kind):
 def plain_exception(error):
     """Type, nearest built-in type and message of what was raised, as plain text."""
     try:
-        message = str(error)[:500]
+        quoted = isinstance(error, KeyError) and len(error.args) == 1  # its text is the key's repr
+        message = str(error.args[0] if quoted else error)[:500]
     except BaseException:
         message = ''
     return [type(error).__name__, nearest_builtin(type(error)), message]
