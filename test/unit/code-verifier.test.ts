@@ -215,7 +215,7 @@ test('no code, no reward; loadVerifier knows the name', async (t) => {
     prompt: { id: 'p' } as Prompt,
     truncated: false,
   })
-  t.deepEqual(verdict, { reward: 0, correct: false, reason: 'no fenced python block' })
+  t.deepEqual(verdict, { reward: 0, correct: false, reason: 'no fenced python block', outcome: 'no code' })
 })
 
 run('aborted while an answer runs', async (t) => {

@@ -39,6 +39,7 @@ test('a verdict says what was found and why it is wrong', async (t) => {
     reward: 0,
     correct: false,
     reason: 'no \\boxed{} answer',
+    outcome: 'no answer',
   })
 })
 
