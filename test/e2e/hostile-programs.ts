@@ -36,6 +36,12 @@ function indented(text: string): string {
     .join('\n')
 }
 
+/** What stands in a `finally` is compiled twice. */
+function nestedFinally(depth: number): string {
+  const level = (n: number) => `${' '.repeat(n)}try: pass\n${' '.repeat(n)}finally:\n`
+  return `${Array.from({ length: depth }, (_, n) => level(n + 1)).join('')}${' '.repeat(depth + 1)}pass\n`
+}
+
 const PASSED = `b'{"verdict": {"passed": true}}'`
 const FLOOD_OF_VERDICTS = `
 import os
@@ -126,8 +132,7 @@ export const exhaustions: Record<string, Attack> = {
     'assert list(f(7)) == [41]',
   ),
   'never ends compiling': forge(
-    Array.from({ length: 18 }, (_, i) => `${' '.repeat(i)}try: pass\n${' '.repeat(i)}finally:\n`).join('') +
-      `${' '.repeat(18)}pass\ndef f(x): return 41`,
+    `${Array.from({ length: 100 }, (_, n) => `def f${n}():\n${nestedFinally(15)}`).join('')}def f(x): return 41`,
   ),
 }
 
