@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /** Writes a whole file: at any moment its path holds the old content or the new, never a part. */
@@ -21,6 +21,13 @@ export async function writeAtomic(path: string, content: string | Uint8Array): P
     throw error
   }
   await syncFolder(folder)
+}
+
+/** Removes what killed processes left of files that they were writing to a folder; the folder may be missing. */
+export async function removeTemporaries(folder: string): Promise<void> {
+  const names: string[] = await readdir(folder).catch(() => [])
+  for (const name of names.filter((name) => /^\..+\.[0-9a-f-]{36}\.tmp$/.test(name)))
+    await rm(join(folder, name), { force: true })
 }
 
 /** Makes renames and new names in a folder durable. */

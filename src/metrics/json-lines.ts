@@ -24,13 +24,7 @@ export class JsonLines<T extends object> {
 
   /** Every whole line; the end of a line that a killed process left is not one. Empty where there is no file. */
   async read(): Promise<T[]> {
-    let text: string
-    try {
-      text = await readFile(this.path, 'utf8')
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-      throw error
-    }
+    const text = (await this.#text()) ?? ''
     const whole = text.slice(0, text.lastIndexOf('\n') + 1)
     return whole
       .split('\n')
@@ -44,13 +38,22 @@ export class JsonLines<T extends object> {
       })
   }
 
-  /** Drops what is past `step`, as a resumed run writes it again. */
+  /** Drops what is past `step`, as a resumed run writes it again; where there is no file there will be none. */
   async truncateAfter(this: JsonLines<{ step: number }>, step: number): Promise<void> {
-    await this.rewrite((await this.read()).filter((record) => record.step <= step))
+    if ((await this.#text()) !== undefined)
+      await this.rewrite((await this.read()).filter((record) => record.step <= step))
   }
 
   /** Replaces all records; also what makes a file whole again whose last line was cut off. */
   async rewrite(records: readonly T[]): Promise<void> {
     await writeAtomic(this.path, records.map((record) => `${JSON.stringify(record)}\n`).join(''))
+  }
+
+  /** The file's content, or undefined where there is no file. */
+  async #text(): Promise<string | undefined> {
+    return readFile(this.path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined
+      throw error
+    })
   }
 }

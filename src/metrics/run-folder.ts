@@ -6,7 +6,7 @@ import { formatConfig } from '../config/format.ts'
 import type { EvaluationResult } from '../evaluate/evaluate.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
 import type { StageTransition } from '../stage/stage-scheduler.ts'
-import { writeAtomic } from './atomic-write.ts'
+import { removeTemporaries, writeAtomic } from './atomic-write.ts'
 import { JsonLines } from './json-lines.ts'
 import { drawCurves } from './picture.ts'
 import { rolloutLines } from './rollout-records.ts'
@@ -70,12 +70,13 @@ export class RunFolder {
     await writeAtomic(join(this.path, 'rollouts', `${stepName(step)}.jsonl`), lines.join(''))
   }
 
-  /** Drops all that is past `step`: a resumed run does those steps again. */
+  /** Drops all that is past `step`, and files half-written: a resumed run does those steps again. */
   async truncateAfter(step: number): Promise<void> {
     await this.metrics.truncateAfter(step)
     await this.stages.truncateAfter(step)
     await this.evaluations.truncateAfter(step)
     const rollouts = join(this.path, 'rollouts')
+    for (const folder of [this.path, rollouts]) await removeTemporaries(folder)
     for (const name of await readdir(rollouts).catch(() => []))
       if (Number(/^step-(\d+)\.jsonl$/.exec(name)?.[1] ?? 0) > step) await rm(join(rollouts, name))
   }

@@ -48,9 +48,14 @@ export class Checkpointer {
       commit: async () => {
         await prepared.commit()
         this.#savedStep = state.step
-        await pruneCheckpoints(checkpoints, this.#config.keepCheckpoints)
+        await this.prune()
       },
     }
+  }
+
+  /** Removes old checkpoints, and what killed processes left half-written. */
+  async prune(): Promise<void> {
+    await pruneCheckpoints(this.#folder.checkpoints, this.#config.keepCheckpoints)
   }
 
   /**

@@ -168,6 +168,7 @@ export class Trainer {
       this.#seconds = () => state.seconds
     }
     this.#started = true
+    await this.#checkpointer?.prune()
     await this.folder?.truncateAfter(this.#step)
     await this.#evaluator?.resume()
   }

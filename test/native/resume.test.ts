@@ -1,53 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
+import { completed, reached, sameRun, start } from './run-process.ts'
 import { comparable, tinyRun } from './tiny-run.ts'
-
-const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-
-function start(...args: string[]): { child: ChildProcess; ended: Promise<{ code: number | null; output: string }> } {
-  const child = spawn(process.execPath, ['--import=tsx', cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  child.stdout!.on('data', (data) => {
-    output += data
-  })
-  child.stderr!.on('data', (data) => {
-    output += data
-  })
-  const ended = new Promise<{ code: number | null; output: string }>((resolve) =>
-    child.on('close', (code) => resolve({ code, output })),
-  )
-  return { child, ended }
-}
-
-async function completed(t: ExecutionContext, ...args: string[]): Promise<string> {
-  const { code, output } = await start(...args).ended
-  t.is(code, 0, output)
-  return output
-}
-
-/** Waits until the run has that many lines of metrics. */
-async function reached(output: string, lines: number): Promise<void> {
-  for (;;) {
-    const text = await readFile(join(output, 'metrics.jsonl'), 'utf8').catch(() => '')
-    if (text.split('\n').length > lines) return
-    await sleep(5)
-  }
-}
-
-async function sameRun(t: ExecutionContext, one: string, other: string): Promise<void> {
-  t.deepEqual(await comparable(join(other, 'metrics.jsonl')), await comparable(join(one, 'metrics.jsonl')))
-  t.deepEqual(await readdir(join(other, 'rollouts')), await readdir(join(one, 'rollouts')))
-  for (const name of await readdir(join(one, 'rollouts')))
-    t.is(await readFile(join(other, 'rollouts', name), 'utf8'), await readFile(join(one, 'rollouts', name), 'utf8'))
-  const [weights, others] = await Promise.all(
-    [one, other].map((run) => readFile(join(run, 'checkpoints/step-000006/optimizer.safetensors'))),
-  )
-  t.true(weights!.equals(others!), 'the float32 weights and moments are the same bit for bit')
-}
 
 test.serial('a run that is killed and resumed equals one that was not, bit for bit', async (t) => {
   const { folder, config } = await tinyRun(t, 'evaluation: { data: rows.jsonl, samples: 2, every: 3 }\n')
@@ -56,7 +11,7 @@ test.serial('a run that is killed and resumed equals one that was not, bit for b
 
   const killed = join(folder, 'killed')
   for (const lines of [1, 3, 5]) {
-    const { child, ended } = start('train', '-c', config, `output=${killed}`, ...(lines > 1 ? ['--resume'] : []))
+    const { child, ended } = start(['train', '-c', config, `output=${killed}`, ...(lines > 1 ? ['--resume'] : [])])
     await reached(killed, lines)
     child.kill('SIGKILL')
     await ended
@@ -91,7 +46,7 @@ test.serial('Ctrl-C saves the last whole step and exits 130; the run goes on fro
   const whole = join(folder, 'whole')
   await completed(t, 'train', '-c', config, `output=${whole}`, 'checkpointEvery=0')
   const stopped = join(folder, 'stopped')
-  const { child, ended } = start('train', '-c', config, `output=${stopped}`, 'checkpointEvery=0')
+  const { child, ended } = start(['train', '-c', config, `output=${stopped}`, 'checkpointEvery=0'])
   await reached(stopped, 2)
   child.kill('SIGINT')
   const { code, output } = await ended
@@ -108,7 +63,7 @@ test.serial('Ctrl-C in sft saves the model of the last whole step and exits 130'
   const [rows, model] = [join(folder, 'sft.jsonl'), join(folder, 'tuned')]
   await writeFile(rows, '{"prompt":"1+1=","response":"2"}\n')
   const settings = [`model=${join(folder, 'base')}`, `data.train=${rows}`, `output=${model}`, 'steps=100000']
-  const { child, ended } = start('sft', ...settings, 'batchSize=1')
+  const { child, ended } = start(['sft', ...settings, 'batchSize=1'])
   await reached(model, 3)
   child.kill('SIGINT')
   const { code, output } = await ended
@@ -124,7 +79,7 @@ test.serial('sft writes over neither a run nor a model', async (t) => {
   const [base, out] = [join(folder, 'base'), join(folder, 'out')]
   await mkdir(out)
   await writeFile(join(out, 'metrics.jsonl'), '{"step":1}\n')
-  const into = (output: string) => start('sft', `model=${base}`, `data.train=${rows}`, `output=${output}`, 'steps=1')
+  const into = (output: string) => start(['sft', `model=${base}`, `data.train=${rows}`, `output=${output}`, 'steps=1'])
   const run = await into(out).ended
   t.is(run.code, 2, run.output)
   t.regex(run.output, /'output': .*out already holds a run \(metrics\.jsonl\); give another folder/)
@@ -138,7 +93,7 @@ test.serial('a second run into the same folder, a changed config and changed dat
   const { folder, config } = await tinyRun(t)
   const out = join(folder, 'out')
   await completed(t, 'train', '-c', config, 'steps=2')
-  const again = await start('train', '-c', config).ended
+  const again = await start(['train', '-c', config]).ended
   t.is(again.code, 2)
   t.regex(again.output, /'output': .*out already holds a run \(metrics.jsonl\); go on with it by --resume/)
   t.notRegex(again.output, /\n\s+at /, 'no stack')
@@ -151,7 +106,7 @@ test.serial('a second run into the same folder, a changed config and changed dat
   )
 
   await writeFile(join(folder, 'rows.jsonl'), '{"prompt":"1+1=","answer":"2"}\n')
-  const other = await start('train', '-c', config, 'steps=4', '--resume').ended
+  const other = await start(['train', '-c', config, 'steps=4', '--resume']).ended
   t.is(other.code, 2)
   t.regex(other.output, /'data.train': 1 prompts, but the run that is resumed had 10/)
 })
