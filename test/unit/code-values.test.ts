@@ -54,6 +54,8 @@ run('named tuples and enumerations of the prefix stay what they are on the way',
 run('a program may close its output, or write it at its end', async (t) => {
   const seven = { inputs: [''], outputs: ['7'] }
   t.like(await grade('import sys\nprint(7)\nsys.stdout.close()', seven), { reward: 1 })
+  t.like(await grade('import sys\nout = sys.stdout.detach()\nout.write(b"7")\nout.flush()', seven), { reward: 1 })
+  t.like(await grade('import sys\nprint(7)\ndel sys.stdout', seven), { reward: 1 })
   const late =
     'import atexit, io, sys\nown, sys.stdout = sys.stdout, io.StringIO()\natexit.register(lambda: own.write(sys.stdout.getvalue()))\nprint(7)'
   t.like(await grade(late, seven), { reward: 1 })

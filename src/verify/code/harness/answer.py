@@ -70,9 +70,11 @@ def run_main(setup):
         if 'threading' in sys.modules:
             sys.modules['threading']._shutdown()
         atexit._run_exitfuncs()
-        for stream in (sys.stdout, standard):
-            if stream is not None and not getattr(stream, 'closed', False):
+        for stream in (getattr(sys, 'stdout', None), standard):
+            try:
                 stream.flush()
+            except (ValueError, AttributeError):
+                pass  # closed, detached or none
     except BaseException:
         status = status or 1
     return status & 255
