@@ -141,10 +141,12 @@ HeadSums head_backward(const at::Tensor& given_hidden, const at::Tensor& given_w
   HeadSums sums;
   const int64_t step = std::min(chunk_rows(weight), tokens.count);
   if (tokens.count == 0) return sums;
-  std::vector<double> sequence_ratios;
+  SequenceMeans means;
   if (options.sequence_ratio && tokens.old_logprobs) {
     head_score(hidden, weight, tokens.targets, options.temperature, logprobs, entropy);
-    sequence_ratios = sequence_log_ratios(tokens, logprobs);
+    means.log_ratios = sequence_log_ratios(tokens, logprobs);
+    if (options.importance_sampling_cap > 0)
+      means.corrections = sequence_corrections(tokens, options.importance_sampling_cap);
   }
   LogitsChunk chunk(step, weight, options.temperature);
   std::vector<TokenGradient> gradients(step);
@@ -153,8 +155,7 @@ HeadSums head_backward(const at::Tensor& given_hidden, const at::Tensor& given_w
     const at::Tensor part = hidden.narrow(0, start, rows);
     chunk.forward(part, tokens.targets + start, logprobs + start, entropy + start);
     for (int64_t i = 0; i < rows; i++) {
-      gradients[i] =
-          surrogate(tokens, start + i, logprobs[start + i], entropy[start + i], sequence_ratios, options, sums);
+      gradients[i] = surrogate(tokens, start + i, logprobs[start + i], entropy[start + i], means, options, sums);
     }
     const at::Tensor d_logits = chunk.backward(tokens.targets + start, gradients, hidden.scalar_type());
     at::Tensor d_part = hidden_gradient.narrow(0, start, rows);

@@ -29,14 +29,26 @@ std::vector<double> sequence_log_ratios(const HeadTokens& tokens, const float* l
   return ratios;
 }
 
-TokenGradient surrogate(const HeadTokens& tokens, int64_t i, double logprob, double entropy,
-                        const std::vector<double>& sequence_ratios, const LossOptions& options, HeadSums& sums) {
+std::vector<double> sequence_corrections(const HeadTokens& tokens, double cap) {
+  std::vector<double> corrections(tokens.count);
+  for (int64_t begin = 0, end = 0; begin < tokens.count; begin = end) {
+    double sum = 0;
+    for (; end < tokens.count && tokens.sequences[end] == tokens.sequences[begin]; end++) {
+      sum += std::min(std::exp(static_cast<double>(tokens.old_logprobs[end]) - tokens.sampler_logprobs[end]), cap);
+    }
+    std::fill(corrections.begin() + begin, corrections.begin() + end, sum / static_cast<double>(end - begin));
+  }
+  return corrections;
+}
+
+TokenGradient surrogate(const HeadTokens& tokens, int64_t i, double logprob, double entropy, const SequenceMeans& means,
+                        const LossOptions& options, HeadSums& sums) {
   const double weight = tokens.weights[i], advantage = tokens.advantages[i];
   // Without old log-probs the ratio is exactly 1: the gradient is the policy gradient.
   double objective = advantage, d_logprob = -advantage;
   if (tokens.old_logprobs) {
     const double log_ratio = logprob - tokens.old_logprobs[i];
-    const double ratio = std::exp(sequence_ratios.empty() ? log_ratio : sequence_ratios[i]);
+    const double ratio = std::exp(means.log_ratios.empty() ? log_ratio : means.log_ratios[i]);
     const double unclipped = ratio * advantage;
     const double clipped = std::clamp(ratio, 1.0 - options.clip_low, 1.0 + options.clip_high) * advantage;
     objective = std::min(unclipped, clipped);
@@ -57,7 +69,8 @@ TokenGradient surrogate(const HeadTokens& tokens, int64_t i, double logprob, dou
     const double correction =
         std::min(std::exp(old_logprob - tokens.sampler_logprobs[i]), options.importance_sampling_cap);
     objective *= correction;
-    d_logprob *= correction;
+    // One ratio a sequence is in the terms of all its tokens: each log-prob moves them all.
+    d_logprob *= means.corrections.empty() ? correction : means.corrections[i];
   }
   double loss = -objective - options.entropy_coefficient * entropy;
   if (tokens.reference_logprobs) {

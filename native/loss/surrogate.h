@@ -16,10 +16,17 @@ struct TokenGradient {
 // log pi - log pi_old of each token's sequence, the mean over its tokens (GSPO, Zheng et al. 2025).
 std::vector<double> sequence_log_ratios(const HeadTokens& tokens, const float* logprobs);
 
-// Adds token i's terms to `sums`. With `sequence_ratios` empty the ratio is the token's own. The gradient of a
-// sequence's ratio spreads over its tokens; as all of them have the same weight and advantage, it is that of a token's
-// own ratio.
-TokenGradient surrogate(const HeadTokens& tokens, int64_t i, double logprob, double entropy,
-                        const std::vector<double>& sequence_ratios, const LossOptions& options, HeadSums& sums);
+// min(pi_old / pi_sampler, cap) of each token's sequence, the mean over its tokens.
+std::vector<double> sequence_corrections(const HeadTokens& tokens, double cap);
+
+// One value a token, the same for all tokens of a sequence; empty where the ratio, or the weight, is the token's own.
+struct SequenceMeans {
+  std::vector<double> log_ratios, corrections;
+};
+
+// Adds token i's terms to `sums`. The gradient of a sequence's ratio spreads over its tokens; as all of them have the
+// same share and advantage, it is that of a token's own ratio, times the mean of their importance weights.
+TokenGradient surrogate(const HeadTokens& tokens, int64_t i, double logprob, double entropy, const SequenceMeans& means,
+                        const LossOptions& options, HeadSums& sums);
 
 }  // namespace magic
