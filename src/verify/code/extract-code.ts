@@ -22,7 +22,7 @@ export function extractCode(response: string, language: Language = 'python'): st
     const mark = /^([ \t]{0,20})(`{3,20}|~{3,20})([^`\r]*)\r?$/.exec(line)
     if (!open) {
       if (mark) open = { fence: mark[2]!, indent: mark[1]!.length, label: firstWord(mark[3]!), lines: [] }
-    } else if (mark && mark[2]!.startsWith(open.fence) && mark[3]!.trim() === '') {
+    } else if (mark && closes(mark, open)) {
       const text = open.lines.join('\n')
       if (LABELS[language].includes(open.label)) labelled = text
       else if (open.label === '') bare = text
@@ -31,6 +31,11 @@ export function extractCode(response: string, language: Language = 'python'): st
   }
   if (open && LABELS[language].includes(open.label)) return null
   return labelled ?? bare
+}
+
+/** As in CommonMark: at least as long, nothing after it, and hardly further in than the one it closes. */
+function closes([, indent, fence, rest]: RegExpExecArray, open: { fence: string; indent: number }): boolean {
+  return fence!.startsWith(open.fence) && rest!.trim() === '' && indent!.length <= open.indent + 3
 }
 
 function firstWord(label: string): string {

@@ -6,7 +6,7 @@ import { equalRealSets, infiniteSign, realSet } from './interval.ts'
 import { TooLarge, Unreadable } from './limits.ts'
 import { matrixValue } from './matrix.ts'
 import { expandSigns } from './plus-minus.ts'
-import { equalScalars, hundredth, withUnit } from './quantity.ts'
+import { equalScalars, hundredth, isShare, withUnit } from './quantity.ts'
 
 export interface CompareOptions {
   /** digits after the decimal point to which numbers have to agree where one of them is a decimal; by default what the gold states */
@@ -277,10 +277,15 @@ function equalOperations(gold: Expression, given: Expression, options: CompareOp
   return pair(given.left, given.right) || (gold.operator !== 'difference' && pair(given.right, given.left))
 }
 
-/** Units are set aside where one side has none; a percentage is its number or its hundredth. */
+/**
+ * Units are set aside where one side has none; a percentage is its number or its hundredth. A percentage is not the
+ * number of a gold below 1, which is a share.
+ */
 function equalQuantities(gold: Expression, given: Expression, options: CompareOptions): boolean {
   const [expected, found] = [withUnit(gold), withUnit(given)]
   if (expected.unit !== null && found.unit !== null && expected.unit !== found.unit) return false
+  if (expected.unit === null && found.unit === '%' && isShare(expected.value))
+    return equalScalars(expected.value, hundredth(found.value), options.precision)
   if (gold.kind === 'quantity' || given.kind === 'quantity') {
     if (equal(expected.value, found.value, options)) return true
   } else if (equalScalars(expected.value, found.value, options.precision)) return true

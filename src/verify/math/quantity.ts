@@ -1,3 +1,4 @@
+import { exactValue } from './exact.ts'
 import { type Expression, negated, number } from './expression.ts'
 import { identical } from './identity.ts'
 import { infiniteSign } from './interval.ts'
@@ -25,4 +26,10 @@ export function equalScalars(gold: Expression, given: Expression, precision: num
   const [a, b] = [infiniteSign(gold), infiniteSign(given)]
   if (a !== 0 || b !== 0) return a === b
   return identical(gold, given) || agreeToPrecision(gold, given, precision)
+}
+
+/** Strictly between 0 and 1. */
+export function isShare(value: Expression): boolean {
+  const exact = exactValue(value, new Map())
+  return exact !== null && exact.numerator > 0n && exact.numerator < exact.denominator
 }
