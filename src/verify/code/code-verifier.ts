@@ -4,7 +4,6 @@ import type { Source } from './answer-process.ts'
 import { requireSandbox } from './choose-sandbox.ts'
 import { extractCode } from './extract-code.ts'
 import { type Graded, gradeCode } from './grade-code.ts'
-import { GradingStatistics } from './grading-statistics.ts'
 import { type CodeTest, readGroundTruth } from './ground-truth.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 import { RowError } from './row-error.ts'
@@ -37,7 +36,6 @@ export class CodeVerifier implements Verifier {
   readonly #reward: 'all' | 'share'
   readonly #limits: Limits
   readonly #slots: Slots<Worker>
-  #statistics = new GradingStatistics()
 
   constructor({ reward = 'all', workers = availableParallelism(), limits, unsafe = false }: CodeVerifierOptions = {}) {
     this.#reward = reward
@@ -48,7 +46,6 @@ export class CodeVerifier implements Verifier {
   /** @throws Error that names the prompt where its ground truth is at fault; Error where no sandbox works */
   async verify({ response, answer, prompt }: RewardSample, signal?: AbortSignal): Promise<Verdict> {
     signal?.throwIfAborted()
-    const begun = performance.now()
     try {
       const truth = readGroundTruth(answer)
       const code = extractCode(response, truth.language)
@@ -56,7 +53,6 @@ export class CodeVerifier implements Verifier {
         code === null
           ? { passed: 0, tests: truth.tests.length, outcome: 'no code', reason: `no fenced ${truth.language} block` }
           : await this.#slots.use((worker) => this.#grade({ ...truth, code }, truth.tests, worker, signal))
-      this.#statistics.add(graded.outcome, (performance.now() - begun) / 1000)
       const correct = graded.outcome === 'passed'
       return {
         reward: this.#reward === 'all' ? Number(correct) : graded.passed / graded.tests,
@@ -70,13 +66,6 @@ export class CodeVerifier implements Verifier {
       if (!(error instanceof RowError)) throw error
       throw new Error(`verifier code: the answer of prompt ${prompt.id} ${error.message}`, { cause: error })
     }
-  }
-
-  /** Counts and latencies since the last call. */
-  takeStatistics(): GradingStatistics {
-    const taken = this.#statistics
-    this.#statistics = new GradingStatistics()
-    return taken
   }
 
   async #grade(source: Source, tests: CodeTest[], worker: Worker, signal: AbortSignal | undefined): Promise<Graded> {
