@@ -14,6 +14,8 @@ export interface TrainerState {
   step: number
   seed: number
   controller: EntropyControllerState
+  /** The evaluation of the step, where there is one, was made before: the stages have taken it into account. */
+  evaluated: boolean
   /** Where the run stands in its stages and their prompts. */
   stages: StageState
   /** How many prompts the run has. */

@@ -70,11 +70,20 @@ export class RunFolder {
     await writeAtomic(join(this.path, 'rollouts', `${stepName(step)}.jsonl`), lines.join(''))
   }
 
-  /** Drops all that is past `step`, and files half-written: a resumed run does those steps again. */
-  async truncateAfter(step: number): Promise<void> {
+  /** Adds to the line of the last step, where that is `step`. */
+  async addToStep(step: number, metrics: Readonly<Record<string, number>>): Promise<void> {
+    const lines = await this.metrics.read()
+    if (lines.at(-1)?.step === step) await this.metrics.rewrite(lines.with(-1, { ...lines.at(-1)!, ...metrics }))
+  }
+
+  /**
+   * Drops all that is past `step`, and files half-written: a resumed run does those steps again. Where the step is not
+   * `evaluated` as far as its checkpoint knows, its evaluation goes too.
+   */
+  async truncateAfter(step: number, evaluated = true): Promise<void> {
     await this.metrics.truncateAfter(step)
     await this.stages.truncateAfter(step)
-    await this.evaluations.truncateAfter(step)
+    await this.evaluations.truncateAfter(evaluated ? step : step - 1)
     const rollouts = join(this.path, 'rollouts')
     for (const folder of [this.path, rollouts]) await removeTemporaries(folder)
     for (const name of await readdir(rollouts).catch(() => []))

@@ -7,7 +7,7 @@ import type { RunFolder } from '../metrics/run-folder.ts'
 import type { Policy } from '../policy/policy.ts'
 
 /** What the trainer knows beside what identifies the run. */
-export type TrainerProgressState = Pick<TrainerState, 'step' | 'controller' | 'stages' | 'seconds'>
+export type TrainerProgressState = Pick<TrainerState, 'step' | 'evaluated' | 'controller' | 'stages' | 'seconds'>
 
 /** Writes the checkpoints of a run, and tells whether one is of this run. */
 export class Checkpointer {

@@ -169,7 +169,7 @@ export class Trainer {
     }
     this.#started = true
     await this.#checkpointer?.prune()
-    await this.folder?.truncateAfter(this.#step)
+    await this.folder?.truncateAfter(this.#step, checkpoint?.state.evaluated)
     await this.#evaluator?.resume()
   }
 
@@ -246,10 +246,8 @@ export class Trainer {
   /** The evaluation that the last step lacks, where it was stopped in it; its metrics join those of the step. */
   async #evaluateAgain(signal: AbortSignal | undefined): Promise<void> {
     const results = await this.#evaluate(signal)
-    const lines = (await this.folder?.metrics.read()) ?? []
-    const last = lines.at(-1)
-    if (results.length === 0 || last?.step !== this.#step) return
-    await this.folder?.metrics.rewrite([...lines.slice(0, -1), Object.assign(last, ...results.map(evaluationMetrics))])
+    if (results.length > 0)
+      await this.folder?.addToStep(this.#step, Object.assign({}, ...results.map(evaluationMetrics)))
   }
 
   /** Evaluation, records and checkpoint of a step whose updates are done: nothing that stops the evaluation undoes it. */
@@ -293,6 +291,7 @@ export class Trainer {
   #prepareCheckpoint(): Promise<{ commit(): Promise<void> }> | undefined {
     const step = this.#step
     this.#options.onProgress?.({ step, phase: 'checkpoint' })
-    return this.#checkpointer?.prepare({ step, ...this.#position(), seconds: this.#seconds() })
+    const evaluated = this.#evaluator?.accuracyAt(step) !== undefined
+    return this.#checkpointer?.prepare({ step, evaluated, ...this.#position(), seconds: this.#seconds() })
   }
 }

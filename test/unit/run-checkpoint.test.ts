@@ -19,7 +19,7 @@ const policy = {
 
 function state(step: number): TrainerState {
   return {
-    ...{ version: 3, step, seed: 1, promptCount: 3, promptHash: 'a', seconds: 2.5 },
+    ...{ version: 3, evaluated: false, step, seed: 1, promptCount: 3, promptHash: 'a', seconds: 2.5 },
     stages: {
       ...{ stage: 1, steps: step, resetAt: 0, stream: { parts: [{ weight: 1, drawn: step }] }, values: [] },
       prompts: { solved: [], missed: [], dropped: [] },
