@@ -14,6 +14,7 @@ void register_policy(Napi::Env env, Napi::Object exports);      // create, load,
 void register_training(Napi::Env env, Napi::Object exports);    // score, computeGradients, trainStep
 void register_generation(Napi::Env env, Napi::Object exports);  // generate
 void register_head(Napi::Env env, Napi::Object exports);        // head
+void register_linear(Napi::Env env, Napi::Object exports);      // product
 
 // `prepare` (const Napi::CallbackInfo&) -> Task
 template <class Prepare>

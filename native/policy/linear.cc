@@ -4,6 +4,8 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/mm.h>
 
+#include "policy/few_row_gemm.h"
+
 namespace magic {
 
 namespace {
@@ -19,6 +21,15 @@ bool cpu_multiplies_bfloat16() {
 #endif
 }
 
+// Up to how many rows of x our own GEMM is faster than the library's: measured on two Zen 3 cores. Where bfloat16 has
+// to be widened, the library's takes a float32 copy of the whole weight each time. Where there are instructions for it,
+// ours, which computes in float32, is ahead only as long as reading the weight is what takes the time.
+bool few_rows(const at::Tensor& x, const at::Tensor& weight) {
+  if (!x.is_cpu() || x.scalar_type() != weight.scalar_type() || !weight.is_contiguous()) return false;
+  if (x.scalar_type() == at::kBFloat16) return x.size(0) <= (cpu_multiplies_bfloat16() ? 8 : 256);
+  return x.scalar_type() == at::kFloat && x.size(0) <= 96;
+}
+
 }  // namespace
 
 at::Tensor gemm_operand(const at::Tensor& t) {
@@ -32,6 +43,7 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
 
 at::Tensor float_product(const at::Tensor& a, const at::Tensor& b) {
   if (a.is_cuda() && a.scalar_type() != at::kFloat) return at::mm(a, b, at::kFloat);
+  if (few_rows(a, b.t())) return few_row_gemm(a, b.t());
   return at::mm(gemm_operand(a), gemm_operand(b)).to(at::kFloat);
 }
 
@@ -46,9 +58,16 @@ void add_product(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, doub
 
 at::Tensor linear(const at::Tensor& x, const Linear& layer) {
   const at::Tensor &weight = layer.weight.value, &bias = layer.bias.value;
-  at::Tensor y = bias.defined()
-                     ? at::addmm(gemm_operand(bias), gemm_operand(x), gemm_operand(weight).t()).to(x.scalar_type())
-                     : product(x, weight.t());
+  at::Tensor y;
+  if (few_rows(x, weight)) {
+    y = few_row_gemm(x, weight);
+    if (bias.defined()) y.add_(bias);
+    y = y.to(x.scalar_type());
+  } else if (bias.defined()) {
+    y = at::addmm(gemm_operand(bias), gemm_operand(x), gemm_operand(weight).t()).to(x.scalar_type());
+  } else {
+    y = product(x, weight.t());
+  }
   if (layer.adapter.defined()) adapter_forward(layer.adapter, x, y);
   return y;
 }

@@ -1,13 +1,15 @@
 /**
- * Every symbol of the native addon, in one file (the records of `head` are in head-contract.ts). Nothing outside `src/native`, `src/policy` and `bench`
- * touches these: the rest of the package uses the classes built on them.
+ * Every symbol of the native addon, in one file (the records of `generate` are in generation-contract.ts, those of
+ * `head` and `product` in head-contract.ts). Nothing outside `src/native`, `src/policy` and `bench` touches these: the
+ * rest of the package uses the classes built on them.
  *
  * Shapes: a batch of S sequences is one token axis of N tokens, packed, never padded. Sequence `s` is
  * `tokenIds[offsets[s] .. offsets[s + 1])`; its first `promptLengths[s]` tokens are the prompt, the rest is the
  * response. R is the number of response tokens of all sequences, one sequence after another.
  */
 
-import type { NativeHeadInput, NativeHeadOutput } from './head-contract.ts'
+import type { NativeCompletion, NativeGenerateOptions, NativePrompt } from './generation-contract.ts'
+import type { NativeHeadInput, NativeHeadOutput, NativeProductInput } from './head-contract.ts'
 
 declare const policyBrand: unique symbol
 declare const cancelBrand: unique symbol
@@ -184,37 +186,6 @@ export interface NativeStepStats {
   peakMemoryBytes: number
 }
 
-export interface NativePrompt {
-  promptTokenIds: Int32Array
-  /** how many completions of it */
-  n: number
-  /** [n] a 64-bit seed a sample, so that a result depends neither on batching nor on order */
-  seeds: BigUint64Array
-}
-
-export interface NativeGenerateOptions {
-  maxNewTokens: number
-  /** 0: greedy; log-probs and entropies are then those of temperature 1 */
-  temperature: number
-  /** 1: off */
-  topP: number
-  /** 0: off */
-  topK: number
-  stopTokenIds: Int32Array
-  /** most sequences decoded at once */
-  maxBatchSize: number
-}
-
-export interface NativeCompletion {
-  /** the stop token, where there is one, included */
-  tokenIds: Int32Array
-  /** log-prob of each token under the full distribution at the temperature, nats */
-  logprobs: Float32Array
-  /** full-vocabulary entropy at each token at the temperature, nats */
-  entropy: Float32Array
-  finishReason: 'stop' | 'length'
-}
-
 export interface NativeVersions {
   /** of the libtorch that is loaded, as 2.13.0 */
   libtorch: string
@@ -295,4 +266,6 @@ export interface NativeAddon {
       dtype: DType
     },
   ): Promise<NativeHeadOutput>
+  /** [n, out] x W^T as every linear layer computes it, not rounded to the type. */
+  product(input: NativeProductInput): Promise<Float32Array>
 }

@@ -1,3 +1,5 @@
+import type { DType } from './contract.ts'
+
 /** The loss path alone, on given hidden states: for tests and benchmarks. */
 export interface NativeHeadInput {
   /** [N, H] row-major */
@@ -23,4 +25,15 @@ export interface NativeHeadOutput {
   /** [V, H] d loss / d weight */
   weightGradient: Float32Array
   seconds: number
+}
+
+/** One linear layer alone: for tests and benchmarks. */
+export interface NativeProductInput {
+  /** [n, inSize] row-major */
+  x: Float32Array
+  /** [out, inSize] row-major */
+  weight: Float32Array
+  inSize: number
+  /** both are rounded to it first */
+  dtype: DType
 }

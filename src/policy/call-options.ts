@@ -1,4 +1,5 @@
-import type { Aggregation, Device, DType, NativeCompletion } from '../native/contract.ts'
+import type { Aggregation, Device, DType } from '../native/contract.ts'
+import type { NativeCompletion } from '../native/generation-contract.ts'
 import { type LoraOptions, lora } from './lora.ts'
 import { absentOr, flag, integer, number, type Option, oneOf, optional, seed, signal } from './options.ts'
 

@@ -8,13 +8,13 @@ import type {
   ModelShape,
   NativeAddon,
   NativeBatch,
-  NativeCompletion,
   NativeScores,
   NativeStepStats,
   NativeTrainingBatch,
   PolicyHandle,
 } from '../native/contract.ts'
 import { callError, NativeError } from '../native/errors.ts'
+import type { NativeCompletion } from '../native/generation-contract.ts'
 import { loadAddon } from '../native/load.ts'
 import { readAdapter, writeAdapter } from './adapter-folder.ts'
 import {
