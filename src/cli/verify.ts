@@ -125,10 +125,11 @@ async function explain(
   if (at < 0) throw new Error(`--explain ${line}: the file has no row in line ${line}`)
   const verdict = await verifier.verify(samples[at]!, signal)
   const told = (await verifier.explain?.(samples[at]!)) ?? []
-  const { reward, correct, extracted, reason } = verdict
+  const { reward, correct, extracted, reason, isolation } = verdict
   const lines = [
     `${basename(rows[at]!.where)}: reward ${reward}, ${correct ? 'correct' : 'wrong'}`,
     ...(told.length > 0 ? told : [`extracted: ${extracted ?? 'nothing'}`]),
+    ...(isolation === undefined ? [] : [`isolation: ${isolation}`]),
     ...(reason === undefined ? [] : [`reason: ${reason}`]),
   ]
   process.stdout.write(terminalText(`${lines.join('\n')}\n`))
@@ -140,10 +141,23 @@ function summary(samples: RewardSample[], verdicts: Verdict[], seconds: number):
     groups.set(prompt.source, [...(groups.get(prompt.source) ?? []), verdicts[i]!])
   })
   const named = [...groups].filter(([source]) => source !== '').sort(([a], [b]) => (a < b ? -1 : 1))
+  const shared = (group: Verdict[]) => group.filter(({ isolation }) => isolation === 'shared').length
+  const row = (source: string, group: Verdict[]) => [
+    ...figures(source, group),
+    ...(shared(verdicts) > 0 ? [String(shared(group))] : []),
+  ]
   const table = [
-    ['data source', 'rows', 'correct', 'accuracy', 'mean reward', 'no answer'],
-    ...named.map(([source, group]) => figures(source, group)),
-    figures('all', verdicts),
+    [
+      'data source',
+      'rows',
+      'correct',
+      'accuracy',
+      'mean reward',
+      'no answer',
+      ...(shared(verdicts) > 0 ? ['shared'] : []),
+    ],
+    ...named.map(([source, group]) => row(source, group)),
+    row('all', verdicts),
   ]
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
   const lines = table.map((row) =>

@@ -7,6 +7,12 @@ export const codeSchema = z
       .enum(['all', 'share'])
       .default('all')
       .describe("What tests earn: 'all' is 1 where every one passes, else 0; 'share' is the part that passes."),
+    shared: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Grade an answer in one process with its tests where these hand it objects; false: it then earns nothing. See [verifiers.md](verifiers.md).',
+      ),
     unsafe: z
       .boolean()
       .default(false)

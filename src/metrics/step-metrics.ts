@@ -140,13 +140,15 @@ export function timingMetrics(
   }
 }
 
-/** How many verdicts ended in what way: `correct`, `wrong`, and where that says more `no_answer`, `timeout` and so on. */
+/** How many verdicts ended in what way: `correct`, `wrong`, and where that says more `no_answer`, `timeout` and so on; `shared` beside them. */
 function outcomes(verdicts: readonly Verdict[]): Record<string, number> {
   const counts: Record<string, number> = { correct: 0, wrong: 0 }
   for (const { correct, outcome = 'wrong' } of verdicts) {
     const name = correct ? 'correct' : outcome.slice(0, 40).replace(/\W+/g, '_')
     counts[name] = (counts[name] ?? 0) + 1
   }
+  const shared = verdicts.filter(({ isolation }) => isolation === 'shared').length
+  if (shared > 0) counts.shared = shared
   return counts
 }
 

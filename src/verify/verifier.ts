@@ -25,6 +25,8 @@ export interface Verdict {
   reason?: string
   /** how grading ended where that was neither right nor wrong: `no answer`, `timeout`; counted in the metrics */
   outcome?: string
+  /** the answer ran in one process with its tests, which could not be run apart: the verdict is harder to forge, not impossible */
+  isolation?: 'shared'
 }
 
 /**

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { type CodeProcess, ProcessEnded } from './code-process.ts'
 import type { Language } from './extract-code.ts'
-import { answerProgram } from './harness.ts'
+import { answerProgram, sharedProgram } from './harness.ts'
 import { type Limits, resourceLimits } from './limits.ts'
 import type { Sandbox } from './sandbox.ts'
 import { seccompFilter } from './seccomp.ts'
+import type { Judgement } from './tests-process.ts'
 import { transpile } from './transpile.ts'
 
 /** An answer, as it goes into its sandbox. */
@@ -28,6 +30,7 @@ const STARTUP_SECONDS = 60
 /** By the clock, to compile an answer: a short text can take forever. */
 const READING_SECONDS = 6
 let program: string | undefined
+let shared: string | undefined
 
 /** An answer in a sandbox of its own. */
 export class AnswerProcess {
@@ -93,6 +96,23 @@ export class AnswerProcess {
     this.#process.send(JSON.stringify({ op: 'run', stdin }))
     const { status, stdout, stderr } = JSON.parse((await this.#process.receive()).toString())
     return { status: Number(status), stdout: String(stdout), stderr: String(stderr) }
+  }
+
+  /**
+   * Runs the answer and a test that needs it beside itself in one process.
+   *
+   * @param setup as the tests' process has read the test
+   * @throws the reason of kill, ProcessEnded, ProtocolError
+   */
+  async runShared(setup: object): Promise<Judgement> {
+    // Known to that process alone, and said only where all has passed: no text from before can hold it.
+    const nonce = randomBytes(32).toString('hex')
+    shared ??= sharedProgram()
+    this.#process.send(JSON.stringify({ op: 'shared', program: shared, setup: { ...setup, nonce } }))
+    const { status, said } = JSON.parse((await this.#process.receive()).toString())
+    if (status === 0 && said === `${nonce}passed`) return { passed: true }
+    if (status === 0 && said === `${nonce}judged`) return { passed: true, selfJudged: true }
+    return { passed: false, reason: String(said).slice(0, 300) || `the answer's process: ${describeStatus(status)}` }
   }
 
   /** Opens a session: its functions by these names can be called until `end`. */

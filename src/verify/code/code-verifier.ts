@@ -17,6 +17,8 @@ export interface CodeVerifierOptions {
   /** answers graded at a time; as many as there are cores unless given */
   workers?: number
   limits?: Partial<Limits>
+  /** grade tests that can't be run apart from the answer in one process with it; true unless given */
+  shared?: boolean
   /** run answers without a sandbox where none works; false unless given */
   unsafe?: boolean
 }
@@ -29,16 +31,25 @@ interface Worker {
 /**
  * Grades programs: the last fenced block of the response is run against the row's tests (Skywork-OR1, section 7), each
  * answer in a sandbox of its own. The verdict is not the answer's to give: tests and expected values are in a process
- * apart, and plain data is all that goes between the two.
+ * apart, and plain data is all that goes between the two. Tests that need more are run in one process with the answer,
+ * and the verdict says so.
  */
 export class CodeVerifier implements Verifier {
   readonly name = 'code'
   readonly #reward: 'all' | 'share'
   readonly #limits: Limits
+  readonly #share: boolean
   readonly #slots: Slots<Worker>
 
-  constructor({ reward = 'all', workers = availableParallelism(), limits, unsafe = false }: CodeVerifierOptions = {}) {
+  constructor({
+    reward = 'all',
+    workers = availableParallelism(),
+    limits,
+    shared = true,
+    unsafe = false,
+  }: CodeVerifierOptions = {}) {
     this.#reward = reward
+    this.#share = shared
     this.#limits = { ...DEFAULT_LIMITS, ...limits }
     this.#slots = new Slots(workers, () => ({ sandbox: requireSandbox(unsafe) }))
   }
@@ -58,8 +69,9 @@ export class CodeVerifier implements Verifier {
         reward: this.#reward === 'all' ? Number(correct) : graded.passed / graded.tests,
         correct,
         ...(code === null ? {} : { extracted: code }),
-        ...(graded.reason === undefined ? {} : { reason: graded.reason }),
+        ...reasonOf(graded),
         ...(correct || graded.outcome === 'wrong' ? {} : { outcome: graded.outcome }),
+        ...(graded.shared === undefined ? {} : { isolation: 'shared' as const }),
       }
     } catch (error) {
       signal?.throwIfAborted()
@@ -73,6 +85,15 @@ export class CodeVerifier implements Verifier {
     const sandbox = await worker.sandbox
     worker.tests ??= new TestsProcess(sandbox, this.#limits)
     const all = this.#reward === 'share'
-    return gradeCode(source, tests, { sandbox, testsProcess: worker.tests, limits: this.#limits, all, signal })
+    const how = { sandbox, testsProcess: worker.tests, limits: this.#limits, all, share: this.#share, signal }
+    return gradeCode(source, tests, how)
   }
+}
+
+function reasonOf({ reason, shared }: Graded): { reason?: string } {
+  const told = [
+    ...(reason === undefined ? [] : [reason]),
+    ...(shared === undefined ? [] : [`in one process with the tests, as ${shared}`]),
+  ]
+  return told.length === 0 ? {} : { reason: told.join('; ') }
 }

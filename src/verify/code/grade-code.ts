@@ -14,6 +14,8 @@ export interface Graded {
   tests: number
   outcome: Outcome
   reason?: string
+  /** why a test had to be run in one process with the answer; absent where none had to */
+  shared?: string
 }
 
 class TimeLimit extends Error {
@@ -34,12 +36,15 @@ export async function gradeCode(
     testsProcess,
     limits,
     all,
+    share = true,
     signal,
   }: {
     sandbox: Sandbox
     testsProcess: TestsProcess
     limits: Limits
     all: boolean
+    /** run a test in one process with the answer where it needs that; true unless given */
+    share?: boolean
     signal?: AbortSignal | undefined
   },
 ): Promise<Graded> {
@@ -64,12 +69,18 @@ export async function gradeCode(
       }
       if (test.kind !== 'program') await testsProcess.prepare()
       signal?.throwIfAborted()
-      const judgement = await judge(
-        test,
-        answer,
-        testsProcess,
-        Math.min(1000 * limits.secondsPerTest, end - performance.now()),
+      const milliseconds = () => Math.min(1000 * limits.secondsPerTest, end - performance.now())
+      let judgement = await judge(answer, milliseconds(), (ms) =>
+        test.kind === 'program'
+          ? judgeProgram(test, answer!)
+          : converse(test, answer!, testsProcess, ms, source.language === 'python'),
       )
+      if (judgement.shared && share) {
+        const { shared: setup } = judgement
+        graded.shared ??= judgement.reason ?? 'it needs to be'
+        judgement = await judge(answer, milliseconds(), () => answer!.runShared(setup))
+      } else if (judgement.shared)
+        judgement.reason = `${judgement.reason}: it needs the answer in its own process, and code.shared is false`
       signal?.throwIfAborted()
       if (judgement.passed) {
         graded.passed++
@@ -90,17 +101,14 @@ type Judged = Judgement & { outcome?: Outcome }
 
 /** One test, within its time. What the answer does can only make it fail. */
 async function judge(
-  test: CodeTest,
   answer: AnswerProcess,
-  tests: TestsProcess,
   milliseconds: number,
+  run: (milliseconds: number) => Promise<Judged>,
 ): Promise<Judged> {
   const late = new TimeLimit(`more than ${(milliseconds / 1000).toFixed(1)} s`)
   const timer = setTimeout(() => answer.kill(late), Math.max(0, milliseconds))
   try {
-    return test.kind === 'program'
-      ? await judgeProgram(test, answer)
-      : await converse(test, answer, tests, milliseconds)
+    return await run(milliseconds)
   } catch (error) {
     if (error === late) return { passed: false, outcome: 'timeout', reason: late.message }
     if (!(error instanceof SessionEnded) && !isOfProcess(error)) throw error
@@ -134,11 +142,14 @@ async function converse(
   answer: AnswerProcess,
   tests: TestsProcess,
   milliseconds: number,
+  mayShare: boolean,
 ): Promise<Judged> {
   const late = new TimeLimit(`more than ${(milliseconds / 1000).toFixed(1)} s`)
   const timer = setTimeout(() => tests.kill(late), Math.max(0, milliseconds) + GRACE)
   try {
-    let reply = await answer.open(await tests.begin(test))
+    const names = await tests.begin(test, mayShare)
+    if (!Array.isArray(names)) return names
+    let reply = await answer.open(names)
     for (;;) {
       const next = await tests.reply(reply)
       if (!Buffer.isBuffer(next)) {

@@ -16,7 +16,13 @@ export function answerProgram(): string {
 
 /** Runs the tests of functions; see harness/tests.py. */
 export function testsProgram(): string {
-  return program('wire.py', 'remote.py', 'tests.py')
+  return program('wire.py', 'sharing.py', 'remote.py', 'tests.py')
+}
+
+/** Runs an answer and its tests in one process; see harness/shared.py. */
+export function sharedProgram(): string {
+  const names = { PRELUDE: read('prelude.py'), GUARD: read('guard.py') }
+  return `exec(${JSON.stringify(read('shared.py'))}, {**${JSON.stringify(names)}, '__builtins__': dict(vars(__builtins__))})`
 }
 
 /** What a program begins with that builds its own walls, as bubblewrap would; see harness/enter.py. */

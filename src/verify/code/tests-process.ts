@@ -11,6 +11,8 @@ export interface Judgement {
   reason?: string
   /** objects of the answer were compared by its own methods */
   selfJudged?: boolean
+  /** not judged: the test needs the answer in its own process, with this for its setup; `reason` says why */
+  shared?: object
 }
 
 let program: string | undefined
@@ -35,17 +37,24 @@ export class TestsProcess {
     await this.#process.receive()
   }
 
-  /** Begins a test and says which names of the answer it needs. @throws RowError */
-  async begin(test: CodeTest): Promise<string[]> {
+  /**
+   * Begins a test.
+   *
+   * @param mayShare whether there is another way for a test that can't be run apart from the answer
+   * @returns which names of the answer it needs, or that it can't
+   * @throws RowError
+   */
+  async begin(test: CodeTest, mayShare: boolean): Promise<string[] | Judgement> {
     await this.prepare()
     const process = this.#process!
     process.ref()
     this.#busy = true
-    process.send(JSON.stringify({ ...test, memory: this.#limits.memory }))
+    process.send(JSON.stringify({ ...test, memory: this.#limits.memory, may_share: mayShare }))
     const first = JSON.parse((await process.receive()).toString())
     if (first.names) return first.names
     await process.receive()
     this.#rest()
+    if (first.verdict?.shared) return first.verdict
     throw new RowError(first.verdict?.broken ?? first.verdict?.reason ?? 'it ended before it began')
   }
 

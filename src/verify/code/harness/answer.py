@@ -2,7 +2,9 @@
 # test, so that tests can't see each other. After confine.py and wire.py in the same module; PRELUDE is the text of prelude.py.
 import atexit
 import builtins
+import copy
 import gc
+import io
 import operator
 import resource
 import signal
@@ -48,7 +50,9 @@ def new_module(name, setup):
 
 
 def open_device(path, *args, **options):
-    return OPEN(0 if path == '/dev/stdin' else path, *args, **options)
+    """There is no /proc in the sandbox, so /dev/stdin is no file."""
+    named = os.fspath(path) if isinstance(path, os.PathLike) else path
+    return OPEN(0 if named == '/dev/stdin' else path, *args, **options)
 
 
 OPEN = open
@@ -93,7 +97,7 @@ def run_program(setup, test):
         confine(setup['limits'], setup['filters'])
         if setup['command']:
             os.execv(setup['command'][0], setup['command'] + [setup['code']])
-        builtins.open = open_device
+        builtins.open = io.open = open_device  # pathlib's is the other
         os._exit(run_main(setup))
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     texts = [os.pread(fd, size, 0) for fd, size in ((files[1], setup['limits']['FSIZE'] + 1), (files[2], 1 << 16))]
@@ -102,8 +106,9 @@ def run_program(setup, test):
     return {'status': status, 'stdout': texts[0].decode('utf-8', 'replace'), 'stderr': texts[1].decode('utf-8', 'replace')[-500:]}
 
 
-def session(setup, wanted):
-    """A child whose functions the tests call, until they have ended; `wanted` are the names that these ask for."""
+def session(setup, test):
+    """A child whose functions the tests call, until they have ended; the test says by which names."""
+    wanted = test['names']
     child = os.fork()
     if child == 0:
         control = os.dup(CONTROL_IN), os.dup(CONTROL_OUT)
@@ -120,6 +125,31 @@ def session(setup, wanted):
     return {'ended': status}
 
 
+def shared(setup, test):
+    """A child that is the answer and its tests, in an interpreter of its own without a way to memory: what it says of them."""
+    given, taken = os.pipe(), os.pipe()
+    null = os.open('/dev/null', os.O_RDWR)
+    child = os.fork()
+    if child == 0:
+        for target, source in enumerate((given[0], null, null, taken[1])):
+            os.dup2(os.dup(source), target)
+        os.closerange(4, 256)
+        confine(setup['limits'], setup['filters'])
+        os.execv(sys.executable, [sys.executable, '-I', '-S', '-B', '-c', test['program']])
+    for fd in (given[0], taken[1], null):
+        os.close(fd)
+    more = {'code': setup['code'], 'prefix': setup['prefix'], 'modules': setup['modules']}
+    try:
+        with open(given[1], 'wb') as pipe:
+            pipe.write(json.dumps({**test['setup'], **more}).encode('ascii'))
+    except BrokenPipeError:
+        pass  # its status says more
+    with open(taken[0], 'rb') as pipe:
+        said = pipe.read(2000)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return {'status': status, 'said': said.decode('utf-8', 'replace')}
+
+
 class Serving:
     """What the tests can ask of the answer's module."""
 
@@ -134,7 +164,7 @@ class Serving:
     def unpack(self, data):
         return unpack(data, self.classes, self.of_the_tests)
 
-    def handle(self, value):
+    def handle(self, value, _):
         number = self.numbers.get(id(value))
         if number is None:
             number = self.numbers[id(value)] = len(self.held)
@@ -149,6 +179,8 @@ class Serving:
             return self.names[content]
         if tag == 'k':
             return lambda *args: self.ask({'callback': content, 'args': self.pack(args)})
+        if tag == 'I':
+            return self.pull({'callback': content, 'args': self.pack(())})
         raise ValueError('not plain data')
 
     def ask(self, message):
@@ -161,6 +193,15 @@ class Serving:
             if 'raise' in reply:
                 raise getattr(builtins, reply['raise'][1])(reply['raise'][2])
             self.answer(reply)
+
+    def pull(self, question):
+        """An iterator of the tests."""
+        while True:
+            try:
+                value = self.ask(question)
+            except StopIteration:
+                return
+            yield value
 
     def answer(self, message):
         try:
@@ -187,6 +228,8 @@ OPERATIONS = {
     'get': getattr,
     'set': setattr,
     'isinstance': isinstance,
+    'copy': copy.copy,
+    'deepcopy': copy.deepcopy,
     **{function.__name__: function for function in (len, str, repr, iter, next, bool, hash, int, float, abs, round)},
     **{name: getattr(operator, name) for name in ('getitem', 'setitem', 'delitem', 'neg', 'pos', 'index')},
     **{name: getattr(operator, name) for name in ('add', 'sub', 'mul', 'truediv', 'floordiv', 'mod', 'pow', 'matmul')},
@@ -242,4 +285,5 @@ def main():
             test = receive(CONTROL_IN)
         except Closed:
             return
-        send(CONTROL_OUT, run_program(setup, test) if test['op'] == 'run' else session(setup, test['names']))
+        reply = {'run': run_program, 'session': session, 'shared': shared}[test['op']](setup, test)
+        send(CONTROL_OUT, reply)

@@ -1,4 +1,7 @@
-# What the tests hold of the answer: names and objects that live in the answer's process. After wire.py.
+# What the tests hold of the answer: names and objects that live in the answer's process. After wire.py, sharing.py.
+
+
+VIEWS = tuple(type(view) for view in ({}.keys(), {}.values(), {}.items()))
 
 
 class Gone(BaseException):
@@ -12,10 +15,15 @@ class AnswerError(Exception):
 class Link:
     """The pipe to the answer. All that comes over it is plain data or a Remote; nothing of the answer runs here."""
 
-    def __init__(self, classes, control_in, control_out):
+    def __init__(self, classes, control_in, control_out, makes_objects=False, attributes=(), fields=()):
+        """
+        @param makes_objects whether the text of the tests could hand out more than plain data
+        @param attributes that the tests name; @param fields that they or the prefix assign
+        """
         self.classes, self.input, self.output = classes, control_in, control_out
+        self.makes_objects, self.attributes, self.fields = makes_objects, attributes, fields
         self.callbacks, self.exceptions = [], {}
-        self.self_judged = False
+        self.self_judged, self.needs = False, []
 
     def ask(self, op, /, *args, **keywords):
         send(self.output, {'op': op, 'args': self.pack([args, keywords])})
@@ -54,18 +62,28 @@ class Link:
             return AnswerError(f'{name}: {message}')
 
     def pack(self, value):
-        return pack(value, self.classes, self.outgoing)
+        return pack(value, self.classes, self.outgoing, self.makes_objects)
 
-    def outgoing(self, value):
-        if type(value) is Remote:
+    def outgoing(self, value, items):
+        kind = type(value)
+        if kind is Remote:
             return entry_of(value)
-        if callable(value):
+        if kind in VIEWS:
+            return ['l', items(value)]
+        if kind.__module__ in ('builtins', 'itertools') and hasattr(kind, '__next__'):
+            self.callbacks.append(value.__next__)
+            return ['I', len(self.callbacks) - 1]
+        if callable(value) and not (self.makes_objects and isinstance(value, type)):
             self.callbacks.append(value)
             return ['k', len(self.callbacks) - 1]
-        raise TypeError(f'the tests give the answer a {type(value).__name__}, which is no plain data')
+        reason = f'the tests give the answer a {type(value).__name__}, which is no plain data'
+        if not self.makes_objects:
+            raise TypeError(reason)
+        self.needs.append(reason)
+        raise NeedsShared(reason)
 
     def unpack(self, data):
-        return unpack(data, self.classes, self.incoming)
+        return unpack(data, self.classes, self.incoming, self.fields)
 
     def incoming(self, entry):
         if entry[0] != 'h' or type(entry[1]) is not int:
@@ -83,8 +101,10 @@ def change(old, new, classes):
         old.clear()
         old.update(new)
     elif classes.get(type(old).__name__) is type(old):
-        old.__dict__.clear()
-        old.__dict__.update(new.__dict__)
+        for name in attributes(old):
+            object.__delattr__(old, name)
+        for name, value in attributes(new).items():
+            object.__setattr__(old, name, value)
 
 
 class Remote:
@@ -105,9 +125,23 @@ class Remote:
         return ask('call', self, *args, **keywords)
 
     def __getattr__(self, name):
-        if name.startswith('__') and name.endswith('__') and name not in ('__enter__', '__exit__', '__name__', '__doc__'):
+        known = ('__enter__', '__exit__', '__name__', '__doc__', *link_of(self).attributes)
+        if name.startswith('__') and name.endswith('__') and name not in known:
             raise AttributeError(name)
         return ask('get', self, name)
+
+    @property
+    def __class__(self):
+        return ask('get', self, '__class__') if '__class__' in link_of(self).attributes else Remote
+
+    def __mro_entries__(self, bases):
+        raise NeedsShared('a class of the tests derives from one of the answer')
+
+    def __copy__(self):
+        return ask('copy', self)
+
+    def __deepcopy__(self, memo):
+        return ask('deepcopy', self)
 
     def __setattr__(self, name, value):
         ask('set', self, name, value)

@@ -1,5 +1,5 @@
 # The tests' side: runs what the data set wrote, and compares. A fork for each test, so that none can disturb the next.
-# After wire.py, remote.py; PRELUDE is the text of prelude.py.
+# After wire.py, sharing.py, remote.py; PRELUDE is the text of prelude.py.
 import ast
 import random
 import resource
@@ -34,12 +34,23 @@ def used_names(source):
 def under_test(used, known, entry):
     """
     Which names come from the answer. Never one that the tests have from elsewhere: an answer that defines its own `abs`
-    or `isclose` would judge itself. Only where the tests use no other name is a function of Python's the one under test.
+    or `isclose` would judge itself. Only where the tests use no other name is a function of Python's the one under test, and only where it is clear which.
     """
-    if entry is not None:
-        return {name for name in used if name not in known} | {entry}
-    library = {name for name in used & known if not hasattr(builtins, name)}
-    return {name for name in used if name not in known} or library or used & known
+    own = used - known
+    if entry is not None or own:
+        return own | {entry} - {None}
+    found = {name for name in used & known if name not in HELPERS} or used & known
+    return found if len(found) == 1 else set()
+
+
+# What tests compare by: under test only where they use nothing else.
+HELPERS = {
+    *('abs', 'all', 'any', 'bool', 'dict', 'enumerate', 'float', 'frozenset', 'hasattr', 'int', 'isinstance', 'issubclass', 'iter', 'len', 'list'),
+    *('map', 'max', 'min', 'next', 'print', 'range', 'repr', 'reversed', 'round', 'set', 'sorted', 'str', 'sum', 'tuple', 'type', 'zip', 'callable'),
+    *('isclose', 'copy', 'deepcopy', 'Counter', 'OrderedDict', 'defaultdict', 'deque', 'inf', 'chain', 'product', 'permutations', 'combinations'),
+    *(name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)),
+    *('math', 're', 'random', 'string', 'itertools', 'functools', 'collections', 'heapq', 'bisect', 'json', 'operator', 'sys', 'os'),
+}
 
 
 class Proxies:
@@ -152,6 +163,12 @@ def short(value):
     return text if len(text) <= 80 else text[:77] + '...'
 
 
+def fields_of(trees):
+    """Names of the attributes that texts assign."""
+    nodes = (node for tree in trees for node in ast.walk(tree))
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)}
+
+
 def run_text(test, control):
     """assert_case and check(candidate)."""
     source, entry = test['source'], test.get('entry_point')
@@ -160,11 +177,18 @@ def run_text(test, control):
     except (SyntaxError, StopIteration):
         raise BrokenTest(f'its entry_point {entry!r} is no name') from None
     proxies = Proxies(source, test['prefix'], root)
+    tree, prefix, wanted = ast.parse(source), ast.parse(test['prefix']), set(proxies.wanted)
+    test['setup'] = {'source': source, 'entry_point': entry, 'root': root, 'wanted': proxies.wanted, 'library': LIBRARY}
+    if test['may_share'] and (reason := at_once(tree, wanted)):
+        raise NeedsShared(reason)
+    named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    makes = test['may_share'] and makes_objects(tree, prefix, wanted)
+    link = Link(proxies.classes, *control, makes, named, fields_of([tree, prefix]))
     send(control[1], {'names': proxies.wanted})
-    link = Link(proxies.classes, *control)
     names = receive(control[0])
     if 'raise' in names:
         raise link.exception(*map(str, names['raise']))
+    test['needs'] = link.needs
     if not proxies.bind(link, names['names']):
         return f'the answer defines no {" and no ".join(proxies.wanted) or "name that the tests use"}'
     random.seed(0)
@@ -189,19 +213,34 @@ def asserting(source):
 
 
 def verdict(test, control):
+    test['needs'] = []
+    result = judged(test, control)
+    if test['needs']:  # whatever has become of the exception
+        return {'passed': False, 'reason': test['needs'][0], 'shared': test['setup']}
+    return result
+
+
+def judged(test, control):
     try:
         result = run_call(test, control) if 'fn_name' in test else run_text(test, control)
     except BrokenTest as error:
         return {'broken': str(error)}
     except (Gone, Closed):
         return {'passed': False, 'reason': "the answer's process ended"}
-    except AssertionError as error:
-        return {'passed': False, 'reason': f'assertion failed: {line_of(error, test)}'}
+    except NeedsShared as need:
+        test['needs'].append(need.args[0])
+        return None
     except BaseException as error:
-        return {'passed': False, 'reason': f'{type(error).__name__}: {error}'[:300]}
+        return failed(error, test)
     if isinstance(result, str):
         return {'passed': False, 'reason': result[:300]}
     return {'passed': True, 'selfJudged': result is not None}
+
+
+def failed(error, test):
+    if isinstance(error, AssertionError):
+        return {'passed': False, 'reason': f'assertion failed: {line_of(error, test)}'}
+    return {'passed': False, 'reason': f'{type(error).__name__}: {error}'[:300]}
 
 
 def line_of(error, test):

@@ -9,6 +9,12 @@ import sys
 SCALARS = (type(None), bool, str)
 EXACT = 2**53
 TEXT_TYPES = {'decimal': ('Decimal',), 'fractions': ('Fraction',), 'datetime': ('date', 'datetime', 'time', 'timedelta')}
+TYPES = {
+    **{kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, object)},
+    **{name: kind for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Exception)},
+}
+DERIVED = (str, int, float, list, tuple, dict, set, frozenset, bytes, bytearray)
+PLAIN = {list, tuple, dict, set, frozenset, bytes, bytearray, collections.deque, collections.Counter, collections.OrderedDict, collections.defaultdict}
 FACTORIES = {kind.__name__: kind for kind in (int, float, str, list, dict, set)}
 
 
@@ -42,11 +48,12 @@ def send(fd, message):
         data = data[os.write(fd, data) :]
 
 
-def pack(root, classes, foreign):
+def pack(root, classes, foreign, exact=False):
     """
     A value as JSON: scalars as they are, the rest by its number in a table, so that neither depth nor cycles matter.
-    Instances of `classes` (name: class, known on both sides) go as their attributes; `foreign(value)` gives the table's
-    entry for whatever else there is. A subclass of a plain type goes as that type: its own methods don't count.
+    Instances of `classes` (name: class, known on both sides) go as their attributes; `foreign(value, items)` gives the table's
+    entry for whatever else there is. A subclass of a plain type goes as that type, as its own methods don't count; where
+    `exact` says that they do, it is foreign.
     """
     table, numbers, pending, kept = [], {}, [], []
 
@@ -58,12 +65,13 @@ def pack(root, classes, foreign):
             return value if -EXACT < value < EXACT else ['i', hex(value)]
         if kind is float:
             return ['f', repr(value)]
-        if issubclass(kind, str):
-            return str.__str__(value)
-        if issubclass(kind, int):
-            return item(int.__int__(value))
-        if issubclass(kind, float):
-            return ['f', float.__repr__(value)]
+        if not exact or kind.__module__ == 'numpy':
+            if issubclass(kind, str):
+                return str.__str__(value)
+            if issubclass(kind, int):
+                return item(int.__int__(value))
+            if issubclass(kind, float):
+                return ['f', float.__repr__(value)]
         number = numbers.get(id(value))
         if number is None:
             number = numbers[id(value)] = len(table)
@@ -77,6 +85,8 @@ def pack(root, classes, foreign):
 
     def entry(value):
         kind = type(value)
+        if exact and kind not in PLAIN and classes.get(kind.__name__) is not kind and issubclass(kind, DERIVED):
+            return foreign(value, items)
         if issubclass(kind, list):
             return ['l', items(list.__iter__(value))]
         if issubclass(kind, tuple):
@@ -104,8 +114,10 @@ def pack(root, classes, foreign):
         if classes.get(name) is kind and issubclass(kind, enum.Enum):
             return ['e', name, value.name]
         if classes.get(name) is kind:
-            return ['o', name, [[attribute, item(held)] for attribute, held in vars(value).items()]]
-        return foreign(value)
+            return ['o', name, [[attribute, item(held)] for attribute, held in attributes(value).items()]]
+        if kind is type and TYPES.get(value.__name__) is value:
+            return ['T', value.__name__]
+        return foreign(value, items)
 
     top = item(root)
     while pending:
@@ -114,8 +126,11 @@ def pack(root, classes, foreign):
     return [top, table]
 
 
-def unpack(data, classes, foreign):
-    """The value of pack's JSON; `foreign(entry)` makes what its own foreign entries stand for. Raises on anything else."""
+def unpack(data, classes, foreign, fields=None):
+    """
+    The value of pack's JSON; `foreign(entry)` makes what its own foreign entries stand for. Raises on anything else, so
+    on an attribute that would stand in for a method or a constant of the class; `fields` are those that objects have.
+    """
     top, table = data
     made = [None] * len(table)
     shells = {'l': list, 's': set}
@@ -173,6 +188,8 @@ def unpack(data, classes, foreign):
             return deque(values(entry[1]), value(entry[2]))
         if tag == 'v':
             return value(entry[1])
+        if tag == 'T':
+            return TYPES[entry[1]]
         if tag == 'y':
             return from_text(*entry[1:])
         return foreign(entry)
@@ -189,10 +206,31 @@ def unpack(data, classes, foreign):
         elif tag == 'o':
             kind = type(made[number])
             for name, held in entry[2]:
-                if name.startswith('__') or callable(getattr(kind, name, None)):
-                    raise ValueError('not plain data')  # it would stand in for a method of the class
-                made[number].__dict__[str(name)] = value(held)
+                if name.startswith('__') or fields is not None and shadows(kind, name, fields):
+                    raise ValueError('not plain data')
+                object.__setattr__(made[number], str(name), value(held))
     return value(top)
+
+
+def slots(kind):
+    """Names of the attributes that instances have without a dictionary."""
+    found = []
+    for base in kind.__mro__:
+        own = base.__dict__.get('__slots__', ())
+        found += [own] if isinstance(own, str) else own
+    return [name for name in found if not name.startswith('__')]
+
+
+def attributes(value):
+    held = {name: getattr(value, name) for name in slots(type(value)) if hasattr(value, name)}
+    return {**held, **getattr(value, '__dict__', {})}
+
+
+def shadows(kind, name, fields):
+    """Whether an attribute would hide what the class itself has, which is no default of a field."""
+    if name in fields or name in slots(kind) or any(name in base.__dict__.get('__annotations__', ()) for base in kind.__mro__):
+        return callable(getattr(kind, name, None))
+    return getattr(kind, name, None) is not None
 
 
 def dict_kind(value):
