@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "policy/linear.h"
+#include "policy/tiled_attention.h"
 
 namespace magic {
 
@@ -68,11 +69,28 @@ struct BlockView {
   const AttentionBlock& block;
 };
 
+AttentionInput tiled_input(const Shape& shape, const Packing& packing, const at::Tensor& qkv) {
+  return {shape, packing.segments, qkv.size(0), qkv.const_data_ptr<float>()};
+}
+
 }  // namespace
 
 at::Tensor attention_forward(const Shape& shape, const Packing& packing, const at::Tensor& qkv, AttentionSaved* saved) {
   at::Tensor output = at::empty({qkv.size(0), shape.head_count * shape.head_dim}, qkv.options());
   if (saved) saved->logsum.clear();
+  if (qkv.is_cpu()) {
+    const at::Tensor qkv32 = qkv.to(at::kFloat).contiguous();
+    at::Tensor output32 = at::empty(output.sizes(), qkv32.options());
+    at::Tensor logsum = at::empty({shape.head_count, qkv.size(0)}, at::kFloat);
+    attend_tiles(tiled_input(shape, packing, qkv32), output32.mutable_data_ptr<float>(),
+                 logsum.mutable_data_ptr<float>());
+    output = output32.to(qkv.scalar_type());
+    if (saved) {
+      saved->logsum.push_back(logsum);
+      saved->output = output;
+    }
+    return output;
+  }
   for (const AttentionBlock& block : packing.blocks) {
     const BlockView view(shape, block);
     at::Tensor probabilities = view.scores(view.queries(qkv), view.keys(qkv, 0));
@@ -90,6 +108,15 @@ at::Tensor attention_forward(const Shape& shape, const Packing& packing, const a
 
 at::Tensor attention_backward(const Shape& shape, const Packing& packing, const at::Tensor& qkv,
                               const AttentionSaved& saved, const at::Tensor& d_output) {
+  if (qkv.is_cpu()) {
+    const at::Tensor qkv32 = qkv.to(at::kFloat).contiguous(), output32 = saved.output.to(at::kFloat),
+                     d_output32 = d_output.to(at::kFloat).contiguous();
+    at::Tensor d_qkv32 = at::empty(qkv32.sizes(), qkv32.options());
+    attend_tiles_backward(tiled_input(shape, packing, qkv32), output32.const_data_ptr<float>(),
+                          saved.logsum[0].const_data_ptr<float>(), d_output32.const_data_ptr<float>(),
+                          d_qkv32.mutable_data_ptr<float>());
+    return d_qkv32.to(qkv.scalar_type());
+  }
   at::Tensor d_qkv = at::zeros_like(qkv);
   const double scale = 1.0 / std::sqrt(static_cast<double>(shape.head_dim));
   for (size_t i = 0; i < packing.blocks.size(); i++) {

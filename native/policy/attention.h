@@ -1,6 +1,7 @@
 #pragma once
-// Causal grouped-query attention over packed segments: exact, one block of query rows at a time, so that scores exist
-// for 256 rows only. The backward computes them again from the saved log-sum-exp (FlashAttention, Dao et al. 2022).
+// Causal grouped-query attention over packed segments: exact, and scores exist for a block of query rows only. The
+// backward computes them again from the saved log-sum-exp (FlashAttention, Dao et al. 2022). On the CPU by kernels on
+// tiles, elsewhere by tensor operations on blocks of 256 rows.
 
 #include <ATen/core/Tensor.h>
 
@@ -13,7 +14,7 @@ namespace magic {
 
 struct AttentionSaved {
   at::Tensor output;               // [T, Hq D]
-  std::vector<at::Tensor> logsum;  // a block: [Hkv, G n, 1] float32, log-sum-exp of the scores
+  std::vector<at::Tensor> logsum;  // log-sum-exp of the scores, float32: [Hq, T], or a block [Hkv, G n, 1]
 };
 
 // qkv [T, (Hq + 2 Hkv) D], q and k already rotated, to [T, Hq D].

@@ -42,16 +42,17 @@ at::Tensor layer_forward(const Shape& shape, LayerWeights& layer, int64_t index,
 }
 
 at::Tensor layer_backward(const Shape& shape, LayerWeights& layer, const Packing& packing, const Rope& rope,
-                          const LayerSaved& saved, const at::Tensor& d_y) {
+                          LayerSaved& saved, const at::Tensor& d_y) {
   const double epsilon = shape.rms_norm_epsilon;
   const int64_t q_heads = shape.head_count, kv_heads = shape.key_value_head_count;
 
-  at::Tensor d_gate_up = swiglu_backward(saved.gate_up, linear_backward(swiglu(saved.gate_up), layer.down, d_y));
+  at::Tensor d_gate_up = std::move(saved.gate_up);
+  swiglu_backward(d_gate_up, linear_backward(swiglu(d_gate_up), layer.down, d_y));
   const at::Tensor d_mlp_normal =
       linear_backward(rms_norm(saved.middle, layer.mlp_norm.value, epsilon), layer.gate_up, d_gate_up);
   d_gate_up.reset();
-  at::Tensor d_middle =
-      rms_norm_backward(saved.middle, layer.mlp_norm.value, epsilon, d_mlp_normal, layer.mlp_norm.gradient).add_(d_y);
+  const at::Tensor d_middle =
+      rms_norm_backward(saved.middle, layer.mlp_norm.value, epsilon, d_mlp_normal, layer.mlp_norm.gradient, d_y);
 
   const at::Tensor d_attended = linear_backward(saved.attention.output, layer.output, d_middle);
   const at::Tensor d_qkv = attention_backward(shape, packing, saved.qkv, saved.attention, d_attended);
@@ -64,8 +65,7 @@ at::Tensor layer_backward(const Shape& shape, LayerWeights& layer, const Packing
                                 layer.k_norm.gradient));
   }
   const at::Tensor d_normal = linear_backward(rms_norm(saved.input, layer.input_norm.value, epsilon), layer.qkv, d_qkv);
-  return rms_norm_backward(saved.input, layer.input_norm.value, epsilon, d_normal, layer.input_norm.gradient)
-      .add_(d_middle);
+  return rms_norm_backward(saved.input, layer.input_norm.value, epsilon, d_normal, layer.input_norm.gradient, d_middle);
 }
 
 }  // namespace

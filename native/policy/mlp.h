@@ -1,5 +1,5 @@
 #pragma once
-// SwiGLU (Shazeer, 2020): silu(gate) * up.
+// SwiGLU (Shazeer, 2020): silu(gate) * up. One pass on the CPU, tensor operations elsewhere.
 
 #include <ATen/core/Tensor.h>
 
@@ -8,7 +8,7 @@ namespace magic {
 // gate_up [T, 2 I] to [T, I].
 at::Tensor swiglu(const at::Tensor& gate_up);
 
-// d y [T, I] to d gate_up [T, 2 I].
-at::Tensor swiglu_backward(const at::Tensor& gate_up, const at::Tensor& d_y);
+// d y [T, I] to d gate_up [T, 2 I], in place of gate_up.
+void swiglu_backward(const at::Tensor& gate_up, const at::Tensor& d_y);
 
 }  // namespace magic

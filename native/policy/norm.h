@@ -1,5 +1,6 @@
 #pragma once
-// RMS normalisation (Zhang and Sennrich, 2019) over the last axis, in float32 whatever the type of x.
+// RMS normalisation (Zhang and Sennrich, 2019) over the last axis, in float32 whatever the type of x. One pass over the
+// rows on the CPU, tensor operations elsewhere.
 
 #include <ATen/core/Tensor.h>
 
@@ -8,9 +9,9 @@ namespace magic {
 // x [..., D] * rsqrt(mean(x^2) + epsilon), cast, times weight [D].
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 
-// d y [..., D] to d x; adds to d_weight [D] (float32) where that is defined. Nothing is saved by the forward: x is
-// enough.
+// d y [..., D] to d x, plus `residual` where that is defined: what reaches x past the norm. Adds to d_weight [D]
+// (float32) where that is defined. Nothing is saved by the forward: x is enough.
 at::Tensor rms_norm_backward(const at::Tensor& x, const at::Tensor& weight, double epsilon, const at::Tensor& d_y,
-                             at::Tensor& d_weight);
+                             at::Tensor& d_weight, const at::Tensor& residual = {});
 
 }  // namespace magic

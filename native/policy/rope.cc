@@ -1,11 +1,33 @@
 #include "policy/rope.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
 #include <cmath>
 
+#include "cpu/kernels.h"
+#include "policy/rows.h"
+
 namespace magic {
+
+namespace {
+
+template <typename T>
+void rotate_rows(const at::Tensor& heads, const Rope& rope, bool inverse) {
+  const Rows<T> rows(heads);
+  const int64_t half = heads.size(2) / 2, count = heads.size(1);
+  const float *cosine = rope.cosine.const_data_ptr<float>(), *sine = rope.sine.const_data_ptr<float>();
+  const auto kernel = kernels().rows<T>().rotate;
+  at::parallel_for(0, rows.count, row_grain(2 * half), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      const int64_t at = i / count * half;
+      kernel(rows.row(i), cosine + at, sine + at, half, inverse ? -1.0f : 1.0f);
+    }
+  });
+}
+
+}  // namespace
 
 Rope make_rope(const Shape& shape, const std::vector<int64_t>& positions, at::Device device) {
   const int64_t half = shape.head_dim / 2, count = static_cast<int64_t>(positions.size());
@@ -24,6 +46,11 @@ Rope make_rope(const Shape& shape, const std::vector<int64_t>& positions, at::De
 }
 
 void rotate(const at::Tensor& heads, const Rope& rope, bool inverse) {
+  if (has_rows(heads)) {
+    heads.scalar_type() == at::kFloat ? rotate_rows<float>(heads, rope, inverse)
+                                      : rotate_rows<c10::BFloat16>(heads, rope, inverse);
+    return;
+  }
   const int64_t half = heads.size(-1) / 2;
   at::Tensor first = heads.narrow(-1, 0, half), second = heads.narrow(-1, half, half);
   const at::Tensor a = first.to(at::kFloat), b = second.to(at::kFloat);

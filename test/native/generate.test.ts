@@ -43,14 +43,14 @@ async function rescored(policy: Policy, results: Results, given: ReturnType<type
 }
 
 // The sampler and the trainer share the head's float32 logits; what is left is the rounding of two attention paths.
-test('bfloat16: log-probs of sampled tokens are within 0.04 nats of those of score', async (t) => {
+test('bfloat16: log-probs of sampled tokens are within 0.06 nats of those of score', async (t) => {
   for (const name of architectures) {
     using policy = await Policy.load(golden[name]!.dir, { device: 'cpu', dtype: 'bfloat16' })
     const given = prompts(golden[name]!.vocabSize)
     const results = await policy.generate(given, { maxNewTokens: 25, seed: 3, stopTokenIds: [] })
     const { scores, logprobs } = await rescored(policy, results, given, 1)
     const difference = largestDifference(logprobs, scores.logprobs)
-    t.true(difference <= 0.04, `${name}: ${difference}`)
+    t.true(difference <= 0.06, `${name}: ${difference}`)
   }
 })
 

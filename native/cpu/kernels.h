@@ -1,0 +1,73 @@
+#pragma once
+// The policy's kernels for the CPU, on plain pointers. Compiled for AVX-512, AVX2 and the baseline; the processor
+// chooses when they are first asked for. T is float32 or bfloat16.
+
+#include <c10/util/BFloat16.h>
+
+#include <cstdint>
+
+namespace magic {
+
+struct Segment;
+
+// Attention works on tiles of this many query rows and keys: the scores of a tile stay in the cache.
+constexpr int64_t kAttentionTile = 64;
+
+// Query rows [begin, end) of a segment, at most kAttentionTile.
+struct RowTile {
+  int64_t begin, end;
+  const Segment* segment;
+};
+
+// Keys and values of one key-value head, each row in one piece and, across, each component in one piece. The room
+// behind the last row or column may be read in whole vectors.
+struct HeadKeys {
+  const float *keys, *values;                // [T, width]
+  const float *keys_across, *values_across;  // [D, length]
+  int64_t dim, width, length;
+};
+
+// Room for one tile: scores and d_scores [kAttentionTile, kAttentionTile], the others [kAttentionTile, width].
+struct TileScratch {
+  float *scores, *d_scores, *queries, *out, *d_out;
+};
+
+template <typename T>
+struct RowKernels {
+  // y = x / rms(x) * weight
+  void (*norm)(const T* x, const T* weight, T* y, int64_t dim, double epsilon);
+  // d_x = residual + what d_y leaves; d_weight and residual may be null
+  void (*norm_backward)(const T* x, const T* weight, const T* d_y, const T* residual, T* d_x, float* d_weight,
+                        int64_t dim, double epsilon);
+  // y = silu(gate) * up
+  void (*swiglu)(const T* gate, const T* up, T* y, int64_t width);
+  // d gate and d up in place of gate and up
+  void (*swiglu_backward)(T* gate, T* up, const T* d_y, int64_t width);
+  // the pairs (head[i], head[half + i]), by angles of these cosines and sign times these sines
+  void (*rotate)(T* head, const float* cosine, const float* sine, int64_t half, float sign);
+};
+
+struct Kernels {
+  RowKernels<float> float32;
+  RowKernels<c10::BFloat16> bfloat16;
+  // scratch.out = attention of scratch.queries (times 1 / sqrt(D)) for the rows of a tile; logsum [rows] the
+  // log-sum-exp of their scores
+  void (*attend)(const RowTile& tile, const HeadKeys& head, float* logsum, const TileScratch& scratch);
+  // scratch.out = d queries, from scratch.queries, scratch.d_out, the forward's logsum and dots = sum(d out * out)
+  // [rows]; adds to d_keys and d_values [T, width]
+  void (*attend_backward)(const RowTile& tile, const HeadKeys& head, float scale, const float* logsum,
+                          const float* dots, float* d_keys, float* d_values, const TileScratch& scratch);
+
+  template <typename T>
+  const RowKernels<T>& rows() const {
+    if constexpr (sizeof(T) == sizeof(float)) {
+      return float32;
+    } else {
+      return bfloat16;
+    }
+  }
+};
+
+const Kernels& kernels();
+
+}  // namespace magic

@@ -1,0 +1,193 @@
+#include "policy/tiled_attention.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+#include "cpu/kernels.h"
+
+namespace magic {
+
+namespace {
+
+// What kernels may read behind the end, in floats: two of the widest vectors.
+constexpr int64_t kRoom = 32;
+
+int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+// Keys and values of each key-value head, copied so that their rows lie next to each other, and transposed.
+class HeadCopies {
+ public:
+  HeadCopies(const AttentionInput& in, bool backward)
+      : heads_(in.shape.key_value_head_count),
+        dim_(in.shape.head_dim),
+        tokens_(in.tokens),
+        width_(round_up(dim_, kRoom)),
+        // not a multiple of 4096 bytes: a tile's rows would fall on the same cache lines
+        length_(round_up(tokens_, kAttentionTile) + kRoom) {
+    keys_across_.resize(heads_ * dim_ * length_);
+    values_.resize(heads_ * tokens_ * width_);
+    if (backward) {
+      keys_.resize(heads_ * tokens_ * width_);
+      values_across_.resize(heads_ * dim_ * length_);
+    }
+    const int64_t parts = (tokens_ + kAttentionTile - 1) / kAttentionTile;
+    at::parallel_for(0, heads_ * parts, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) copy(in, i / parts, i % parts * kAttentionTile);
+    });
+  }
+
+  HeadKeys head(int64_t head) const {
+    const int64_t along = head * tokens_ * width_, across = head * dim_ * length_;
+    return {keys_.data() + along,
+            values_.data() + along,
+            keys_across_.data() + across,
+            values_across_.data() + across,
+            dim_,
+            width_,
+            length_};
+  }
+
+  int64_t width() const { return width_; }
+
+ private:
+  // The rows of one tile.
+  void copy(const AttentionInput& in, int64_t head, int64_t first) {
+    const int64_t row = (in.shape.head_count + 2 * heads_) * dim_, last = std::min(first + kAttentionTile, tokens_);
+    for (int64_t t = first; t < last; t++) {
+      const float* key = in.qkv + t * row + (in.shape.head_count + head) * dim_;
+      const float* value = key + heads_ * dim_;
+      const int64_t along = (head * tokens_ + t) * width_;
+      if (!keys_.empty()) std::copy_n(key, dim_, keys_.data() + along);
+      std::copy_n(value, dim_, values_.data() + along);
+    }
+    const float* key = in.qkv + (in.shape.head_count + head) * dim_;
+    transpose(key, row, keys_across_, head, first, last);
+    if (!values_across_.empty()) transpose(key + heads_ * dim_, row, values_across_, head, first, last);
+  }
+
+  void transpose(const float* from, int64_t row, std::vector<float>& to, int64_t head, int64_t first, int64_t last) {
+    float* out = to.data() + head * dim_ * length_;
+    for (int64_t start = first; start < last; start += 16) {
+      const int64_t stop = std::min(start + 16, last);
+      for (int64_t d = 0; d < dim_; d++) {
+        for (int64_t t = start; t < stop; t++) out[d * length_ + t] = from[t * row + d];
+      }
+    }
+  }
+
+  int64_t heads_, dim_, tokens_, width_, length_;
+  std::vector<float> keys_, values_;                // [Hkv, T, width]
+  std::vector<float> keys_across_, values_across_;  // [Hkv, D, length]
+};
+
+void copy_rows(const float* from, int64_t from_row, float* to, int64_t to_row, int64_t rows, int64_t width) {
+  for (int64_t i = 0; i < rows; i++) std::copy_n(from + i * from_row, width, to + i * to_row);
+}
+
+std::vector<RowTile> tiles_of(const Segment& segment) {
+  std::vector<RowTile> tiles;
+  for (int64_t row = segment.begin; row < segment.end; row += kAttentionTile) {
+    tiles.push_back({row, std::min(row + kAttentionTile, segment.end), &segment});
+  }
+  return tiles;
+}
+
+// Runs body(task, scratch) for tasks [0, count) on all threads, each taking the next: their work differs.
+template <typename Body>
+void share_tasks(int64_t count, int64_t width, const Body& body) {
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), count), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t thread = begin; thread < end; thread++) {
+      constexpr int64_t kScores = kAttentionTile * kAttentionTile;
+      const int64_t rows = kAttentionTile * width;
+      std::vector<float> room(2 * kScores + 3 * rows);
+      float* queries = room.data() + 2 * kScores;
+      const TileScratch scratch{room.data(), room.data() + kScores, queries, queries + rows, queries + 2 * rows};
+      for (int64_t task = next++; task < count; task = next++) body(task, scratch);
+    }
+  });
+}
+
+}  // namespace
+
+void attend_tiles(const AttentionInput& in, float* output, float* logsum) {
+  const int64_t heads = in.shape.head_count, dim = in.shape.head_dim, group = heads / in.shape.key_value_head_count;
+  const int64_t row = (heads + 2 * in.shape.key_value_head_count) * dim;
+  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
+  const HeadCopies copies(in, false);
+  const int64_t width = copies.width();
+  std::vector<RowTile> tiles;
+  for (const Segment& segment : in.segments) {
+    const std::vector<RowTile> more = tiles_of(segment);
+    tiles.insert(tiles.end(), more.begin(), more.end());
+  }
+  const auto count = static_cast<int64_t>(tiles.size());
+  const auto attend = kernels().attend;
+  share_tasks(count * heads, width, [&](int64_t task, const TileScratch& scratch) {
+    // The last tiles of a segment see the most keys: they go first.
+    const RowTile& tile = tiles[count - 1 - task / heads];
+    const int64_t head = task % heads, rows = tile.end - tile.begin;
+    const float* queries = in.qkv + tile.begin * row + head * dim;
+    for (int64_t i = 0; i < rows; i++) {
+      for (int64_t d = 0; d < dim; d++) scratch.queries[i * width + d] = queries[i * row + d] * scale;
+    }
+    attend(tile, copies.head(head / group), logsum + head * in.tokens + tile.begin, scratch);
+    copy_rows(scratch.out, width, output + (tile.begin * heads + head) * dim, heads * dim, rows, dim);
+  });
+}
+
+void attend_tiles_backward(const AttentionInput& in, const float* output, const float* logsum, const float* d_output,
+                           float* d_qkv) {
+  const int64_t heads = in.shape.head_count, kv_heads = in.shape.key_value_head_count, dim = in.shape.head_dim;
+  const int64_t group = heads / kv_heads, row = (heads + 2 * kv_heads) * dim, tokens = in.tokens;
+  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
+  const HeadCopies copies(in, true);
+  const int64_t width = copies.width();
+  // A prompt and the responses after it: only within such a family do rows add to the same keys.
+  std::vector<std::vector<RowTile>> families;
+  for (const Segment& segment : in.segments) {
+    const std::vector<RowTile> tiles = tiles_of(segment);
+    if (families.empty() || segment.prefix_begin == segment.prefix_end) families.emplace_back();
+    families.back().insert(families.back().end(), tiles.begin(), tiles.end());
+  }
+  // Each query head adds up its keys' and values' gradients apart, so that heads are independent tasks.
+  std::vector<float> d_keys(heads * tokens * width), d_values(heads * tokens * width);
+  const auto attend_backward = kernels().attend_backward;
+  share_tasks(static_cast<int64_t>(families.size()) * heads, width, [&](int64_t task, const TileScratch& scratch) {
+    const int64_t head = task % heads;
+    for (const RowTile& tile : families[task / heads]) {
+      const int64_t rows = tile.end - tile.begin, at = (tile.begin * heads + head) * dim;
+      copy_rows(in.qkv + tile.begin * row + head * dim, row, scratch.queries, width, rows, dim);
+      copy_rows(d_output + at, heads * dim, scratch.d_out, width, rows, dim);
+      // The softmax's backward is d score = p (d p - sum(d out * out)).
+      float dots[kAttentionTile];
+      for (int64_t i = 0; i < rows; i++) {
+        dots[i] = 0;
+        const int64_t start = at + i * heads * dim;
+        for (int64_t d = start; d < start + dim; d++) dots[i] += d_output[d] * output[d];
+      }
+      attend_backward(tile, copies.head(head / group), scale, logsum + head * tokens + tile.begin, dots,
+                      d_keys.data() + head * tokens * width, d_values.data() + head * tokens * width, scratch);
+      copy_rows(scratch.out, width, d_qkv + tile.begin * row + head * dim, row, rows, dim);
+    }
+  });
+  at::parallel_for(0, tokens, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; t++) {
+      float* to = d_qkv + t * row + heads * dim;
+      for (const std::vector<float>* from : {&d_keys, &d_values}) {
+        for (int64_t kv = 0; kv < kv_heads; kv++, to += dim) {
+          std::fill_n(to, dim, 0.0f);
+          for (int64_t g = 0; g < group; g++) {
+            const float* part = from->data() + ((kv * group + g) * tokens + t) * width;
+            for (int64_t d = 0; d < dim; d++) to[d] += part[d];
+          }
+        }
+      }
+    }
+  });
+}
+
+}  // namespace magic
