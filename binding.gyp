@@ -9,7 +9,7 @@
           "action_name": "cmake_js_build",
           "inputs": [
             "CMakeLists.txt",
-            "scripts/build-native.ts",
+            "src/install/build-addon.ts",
             "<!@(find native -type f)"
           ],
           "outputs": ["<(PRODUCT_DIR)/magic_grpo.node"],

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { note } from '../src/install/progress.ts'
+import { filesOf } from '../src/install/stamp.ts'
 import { onPath } from '../src/native/libtorch.ts'
-import { note } from './progress.ts'
-import { filesOf } from './stamp.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const fix = process.argv.includes('--fix')

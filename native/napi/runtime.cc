@@ -1,4 +1,4 @@
-// versions, createCancel, cancel
+// contract, versions, createCancel, cancel
 
 #include <ATen/Config.h>
 #include <ATen/Context.h>
@@ -41,6 +41,7 @@ Napi::Value versions(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void register_runtime(Napi::Env env, Napi::Object exports) {
+  exports.Set("contract", MAGIC_GRPO_CONTRACT);
   add_function(env, exports, "versions", versions);
   add_function(env, exports, "createCancel",
                [](const Napi::CallbackInfo& info) { return wrap(info.Env(), std::make_shared<Cancel>()); });

@@ -1,5 +1,5 @@
 // An addon without libtorch: preload(path) opens one shared library for the whole process, so that the main addon,
-// whose RPATH may name a folder that is gone, finds it already loaded. process.dlopen can't: it wants an addon.
+// which has no RPATH, finds it already loaded. process.dlopen can't: it wants an addon.
 #include <dlfcn.h>
 #include <node_api.h>
 

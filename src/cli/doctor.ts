@@ -3,15 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { promisify } from 'node:util'
 import type { NativeVersions } from '../native/contract.ts'
-import {
-  cacheFolder,
-  type Environment,
-  LIBTORCH_VERSION,
-  type Libtorch,
-  locateLibtorch,
-  onPath,
-} from '../native/libtorch.ts'
-import { chooseLibtorch, findAddon, loadAddon } from '../native/load.ts'
+import { type Environment, LIBTORCH_VERSION, type Libtorch, locateLibtorch, onPath } from '../native/libtorch.ts'
+import { libtorchSolutions } from '../native/libtorch-help.ts'
+import { chooseLibtorch, findAddon, loadAddon, withoutCuda } from '../native/load.ts'
 import { bestSandbox } from '../verify/code/choose-sandbox.ts'
 
 /** `missing` stops training; `absent` only takes something optional away. */
@@ -92,8 +86,7 @@ export function libtorchFinding(env: Environment): Finding {
       const how = found.foundBy === 'build' ? 'the addon was built against it' : `found by ${found.foundBy}`
       return { name, state: 'found', detail: `${found.version} at ${found.root} (${how})` }
     }
-    const remedy = `npm run build (npm rebuild magic-grpo where it is a dependency) fetches it into ${cacheFolder(env)}; LIBTORCH=DIR names a copy.`
-    return { name, state: 'missing', detail: `no ${LIBTORCH_VERSION} on this machine`, remedy }
+    return { name, state: 'missing', detail: `no ${LIBTORCH_VERSION} on this machine`, remedy: libtorchSolutions(env) }
   } catch (error) {
     const [detail, ...remedy] = (error as Error).message.split('\n')
     return { name, state: 'missing', detail: detail!, remedy: remedy.join('\n') || 'Correct or unset that variable.' }
@@ -111,7 +104,12 @@ function addonFinding(env: Environment): { finding: Finding; versions?: NativeVe
   } catch (error) {
     const [detail, ...remedy] = (error as Error).message.split('\n')
     return {
-      finding: { name, state: 'missing', detail: detail!, remedy: remedy.join('\n') || 'npm run build compiles it.' },
+      finding: {
+        name,
+        state: 'missing',
+        detail: detail!,
+        remedy: remedy.join('\n') || 'npm run build:all compiles it.',
+      },
     }
   }
 }
@@ -157,8 +155,8 @@ async function cudaFinding(env: Environment, versions: NativeVersions | undefine
   return {
     name,
     state: 'absent',
-    detail: `${list}, but this libtorch is for the CPU`,
-    remedy: `Name a CUDA build of libtorch ${LIBTORCH_VERSION} by LIBTORCH=DIR and run npm run build.`,
+    detail: `${list}, but ${withoutCuda() ?? 'this libtorch is for the CPU'}`,
+    remedy: 'npx magic-grpo libtorch install --cuda fetches one for CUDA.',
   }
 }
 

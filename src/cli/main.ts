@@ -6,6 +6,9 @@ import { failure } from './failure.ts'
 const exitCodes = `
 Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 interrupted (a checkpoint of the last whole step is saved).`
 
+/** They run a model: what they lack for that is said before they begin. */
+const NATIVE = new Set(['quickstart', 'train', 'study', 'sft', 'generate', 'eval', 'filter'])
+
 /** Everything but the definitions is loaded when a command runs, so that --help answers at once. */
 function program(): Command {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
@@ -16,11 +19,16 @@ function program(): Command {
     .addHelpText('after', exitCodes)
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
+    .hook('preAction', async (_, command) => {
+      const listing = command.opts().dryRun || (command.name() === 'study' && command.args.length === 0)
+      if (NATIVE.has(command.name()) && !listing) (await import('../native/load.ts')).needNative()
+    })
 
   root
     .command('quickstart')
     .description('make a small model and train it by examples/quickstart.yaml, in minutes on two CPU cores')
-    .action(async () => (await import('./quickstart.ts')).quickstart())
+    .argument('[overrides...]', 'settings of the training, as steps=8')
+    .action(async (overrides) => (await import('./quickstart.ts')).quickstart(overrides))
 
   root
     .command('train')
@@ -136,6 +144,15 @@ function program(): Command {
       positive,
     )
     .action(async (file, options) => (await import('./verify.ts')).verifyFile({ ...options, file }))
+
+  root
+    .command('libtorch')
+    .description('the libtorch that the native core runs on')
+    .command('install')
+    .description(`find libtorch, or fetch it into the cache folder; for CUDA where this machine has an NVIDIA driver`)
+    .addOption(new Option('--cpu', 'the CPU build, 190 MB').conflicts('cuda'))
+    .option('--cuda', 'the CUDA build, 3 GB')
+    .action(async (options) => (await import('./libtorch.ts')).installLibtorch(options))
 
   root
     .command('doctor')

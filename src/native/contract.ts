@@ -199,6 +199,7 @@ export interface NativeVersions {
 }
 
 export interface NativeAddon {
+  readonly contract: string // the contractDigest() that it was compiled with
   versions(): NativeVersions
   createCancel(): CancelHandle
   cancel(handle: CancelHandle): void

@@ -2,8 +2,8 @@
  * What went wrong, for programs: `INVALID_ARGUMENT` a value that cannot be used; `FILE` a file that is missing, damaged
  * or cannot be written; `UNSUPPORTED` a model or device that this build does not run; `OUT_OF_MEMORY`; `NOT_FINITE`
  * weights that have diverged, so that nothing can be sampled; `DISPOSED` a call after dispose(); `INTERNAL` a fault of
- * this package or of libtorch; `ADDON_MISSING`, `LIBTORCH_MISSING` and `LIBTORCH_VERSION` an installation that has to be
- * repaired. An aborted call rejects with the signal's reason instead.
+ * this package or of libtorch; `ADDON_MISSING`, `ADDON_CRASHED`, `ADDON_VERSION`, `LIBTORCH_MISSING` and
+ * `LIBTORCH_VERSION` an installation that has to be repaired. An aborted call rejects with the signal's reason instead.
  */
 export type NativeErrorCode =
   | 'INVALID_ARGUMENT'
@@ -14,6 +14,8 @@ export type NativeErrorCode =
   | 'DISPOSED'
   | 'INTERNAL'
   | 'ADDON_MISSING'
+  | 'ADDON_CRASHED'
+  | 'ADDON_VERSION'
   | 'LIBTORCH_MISSING'
   | 'LIBTORCH_VERSION'
 

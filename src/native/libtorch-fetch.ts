@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { download } from './download.ts'
 import { NativeError } from './errors.ts'
 import {
   cachedLibtorch,
@@ -11,15 +10,18 @@ import {
   inspectLibtorch,
   LIBTORCH_VERSION,
   type Libtorch,
-  libtorchSolutions,
+  type LibtorchBuild,
   onPath,
   releaseOf,
 } from './libtorch.ts'
+import { libtorchSolutions } from './libtorch-help.ts'
 import { withLock } from './lock.ts'
 import { unpack } from './unpack.ts'
+import { type Requirement, requirementsOf, type WheelSource, wheelFromIndex } from './wheel-index.ts'
 
-/** PyTorch's public index of CPU builds. */
+/** PyTorch's public index of CPU builds; the CUDA build is on Python's own. */
 export const PYTORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
+const PYTHON_INDEX = 'https://pypi.org/simple'
 
 const run = promisify(execFile)
 
@@ -30,6 +32,8 @@ export interface FetchReport {
 }
 
 export interface FetchOptions {
+  /** default cpu */
+  build?: LibtorchBuild
   env?: Environment
   report?: FetchReport
   /** a package index in pip's simple layout */
@@ -38,32 +42,38 @@ export interface FetchOptions {
   retryDelay?: number
 }
 
+type Fetching = Required<FetchOptions>
+
 /**
- * Brings libtorch {@link LIBTORCH_VERSION} for the CPU (190 MB) into the cache folder: the PyTorch wheel, by pip, or
- * without pip from the same index with its checksum. Safe to run twice at once: one process fetches, and the folder gets its name when whole.
+ * Brings libtorch {@link LIBTORCH_VERSION} into the cache folder: the PyTorch wheel for the CPU (190 MB), or the one for
+ * CUDA with NVIDIA's libraries (3 GB); by pip, or without pip from an index with its checksums. Safe to run twice at
+ * once: one process fetches, and the folder gets its name when whole.
  *
  * @throws NativeError LIBTORCH_MISSING with every reason and what to do, where neither way works
  */
 export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorch> {
-  const { env = process.env, report = { note: () => {}, bytes: () => {} } } = options
-  const target = cachedLibtorch(env)
+  const { build = 'cpu', env = process.env, report = { note: () => {}, bytes: () => {} }, retryDelay = 1_000 } = options
+  const index = options.index ?? (build === 'cpu' ? PYTORCH_CPU_INDEX : PYTHON_INDEX)
+  const root = cachedLibtorch(env, build)
+  // NVIDIA's libraries go beside torch
+  const target = build === 'cpu' ? root : dirname(root)
   return await withLock(
     `${target}.lock`,
     async () => {
-      const found = inspectLibtorch(target, 'cache')
+      const found = inspectLibtorch(root, 'cache')
       if (!('missing' in found) && releaseOf(found.version) === LIBTORCH_VERSION) return found
       const temporary = await mkdtemp(join(cacheFolder(env), 'fetch-'))
       try {
-        const wheel = await fetchWheel(temporary, { ...options, env, report })
+        const wheels = await fetchWheels(temporary, { build, env, report, retryDelay, index })
         report.note('unpacking')
-        await unpackWheel(wheel, join(temporary, 'libtorch'))
+        for (const wheel of wheels) await unpackWheel(wheel, join(temporary, 'libtorch'), build)
         // an older folder here is broken or of another version, else it had been found
         await rename(target, join(temporary, 'replaced')).catch(() => {})
         await rename(join(temporary, 'libtorch'), target)
       } finally {
         await rm(temporary, { recursive: true, force: true })
       }
-      const fetched = inspectLibtorch(target, 'cache')
+      const fetched = inspectLibtorch(root, 'cache')
       if ('missing' in fetched) throw new NativeError('LIBTORCH_MISSING', `the wheel is incomplete: ${fetched.missing}`)
       return fetched
     },
@@ -71,22 +81,23 @@ export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorc
   )
 }
 
-/** Of a wheel's `torch` folder: what a C++ program compiles and runs against, and the licenses. */
-export async function unpackWheel(wheel: string, folder: string): Promise<void> {
+/** Of a wheel: what a C++ program compiles and runs against, and the licenses. The CUDA build keeps the folders' names. */
+async function unpackWheel(wheel: string, folder: string, build: LibtorchBuild): Promise<void> {
   const files = await unpack(wheel, folder, (name) => {
     if (/^torch\/lib\/lib(torch_python|shm|.*_test|backend_with_compiler)\b/.test(name)) return undefined
-    if (/^torch\/(lib|include|share)\/|^torch\/version\.py$/.test(name)) return name.slice('torch/'.length)
-    return name.match(/^torch-[^/]+\.dist-info\/(licenses\/.+)$/)?.[1]
+    if (/^torch\/(lib|include|share)\/|^torch\/version\.py$/.test(name))
+      return build === 'cpu' ? name.slice('torch/'.length) : name
+    if (name.startsWith('nvidia/')) return name
+    const [, distribution, license] = name.match(/^([^/]+)\.dist-info\/(licenses\/.+)$/) ?? []
+    return build === 'cpu' ? license : license && join('licenses', distribution!, license.slice('licenses/'.length))
   })
   if (files === 0) throw new Error(`${wheel} holds no libtorch`)
 }
 
-async function fetchWheel(
-  folder: string,
-  options: Required<Pick<FetchOptions, 'env' | 'report'>> & FetchOptions,
-): Promise<string> {
+/** Into a folder: torch's wheel, and for CUDA those with NVIDIA's libraries. */
+async function fetchWheels(folder: string, options: Fetching): Promise<string[]> {
   const reasons: string[] = []
-  for (const way of [wheelByPip, wheelByIndex]) {
+  for (const way of [wheelsByPip, wheelsByIndex]) {
     try {
       return await way(folder, options)
     } catch (error) {
@@ -96,14 +107,11 @@ async function fetchWheel(
   }
   throw new NativeError(
     'LIBTORCH_MISSING',
-    `libtorch ${LIBTORCH_VERSION} could not be fetched:\n${reasons.map((reason) => `  - ${reason}\n`).join('')}${libtorchSolutions()}`,
+    `libtorch ${LIBTORCH_VERSION} could not be fetched:\n${reasons.map((reason) => `  - ${reason}\n`).join('')}${libtorchSolutions(options.env)}`,
   )
 }
 
-async function wheelByPip(
-  folder: string,
-  { env, report, index = PYTORCH_CPU_INDEX }: Parameters<typeof fetchWheel>[1],
-): Promise<string> {
+async function wheelsByPip(folder: string, { build, env, report, index }: Fetching): Promise<string[]> {
   const pip = await findPip(env)
   if (!pip) throw new Error('there is no pip on PATH')
   const [command, ...first] = pip
@@ -111,8 +119,13 @@ async function wheelByPip(
   const parts = join(folder, 'pip')
   await mkdir(parts)
   const timer = setInterval(async () => report.bytes(await sizeOf(folder), undefined), 1_000)
-  const fixed = ['download', `torch==${LIBTORCH_VERSION}+cpu`, '--no-deps', '--only-binary=:all:', '--dest', folder]
-  const quiet = ['--quiet', '--no-input', '--disable-pip-version-check', '--retries', '0', '--extra-index-url', index]
+  const what =
+    build === 'cpu'
+      ? [`torch==${LIBTORCH_VERSION}+cpu`, '--no-deps', '--extra-index-url', index]
+      : // === does not take a +cpu build for it
+        [`torch===${LIBTORCH_VERSION}`, '--extra-index-url', index]
+  const fixed = ['download', ...what, '--only-binary=:all:', '--dest', folder]
+  const quiet = ['--quiet', '--no-input', '--disable-pip-version-check', '--retries', '0']
   let reason = ''
   try {
     // a wheel is a zip: a build for another Python does as well as one for this pip's
@@ -120,8 +133,8 @@ async function wheelByPip(
       const version = python ? ['--python-version', python] : []
       try {
         await run(command!, [...first, ...fixed, ...quiet, ...version], { env: { ...env, TMPDIR: parts } })
-        const wheel = (await readdir(folder)).find((name) => name.endsWith('.whl'))
-        if (wheel) return join(folder, wheel)
+        const wheels = (await readdir(folder)).filter((name) => /^(torch|nvidia_\w+)-.*\.whl$/.test(name))
+        if (wheels.length > 0) return wheels.map((name) => join(folder, name))
       } catch (error) {
         const { stderr, message } = error as Error & { stderr?: string }
         reason = (stderr || message).trim().split('\n').at(-1)!
@@ -131,6 +144,30 @@ async function wheelByPip(
     clearInterval(timer)
   }
   throw new Error(`pip download: ${reason}`)
+}
+
+async function wheelsByIndex(folder: string, options: Fetching): Promise<string[]> {
+  const { build, env, report, index, retryDelay } = options
+  const parts = join(cacheFolder(env), 'downloads')
+  const source: WheelSource = { index, parts, retryDelay, onProgress: (done, total) => report.bytes(done, total) }
+  const version = build === 'cpu' ? `${LIBTORCH_VERSION}+cpu` : LIBTORCH_VERSION
+  const wanted: Requirement[] = [{ name: 'torch', extras: [], accepts: (offered) => offered === version }]
+  const wheels = new Map<string, string>()
+  for (let next = wanted.shift(); next; next = wanted.shift()) {
+    if (wheels.has(next.name)) continue
+    if (build === 'cuda') report.note(next.name)
+    const wheel = await wheelFromIndex(next, folder, source)
+    wheels.set(next.name, wheel)
+    if (build === 'cuda')
+      wanted.push(...requirementsOf(await metadataOf(wheel), /^(nvidia|cuda-toolkit)\b/, next.extras))
+  }
+  // it holds nothing but names of others
+  return [...wheels].flatMap(([name, wheel]) => (name === 'cuda-toolkit' ? [] : [wheel]))
+}
+
+async function metadataOf(wheel: string): Promise<string> {
+  await unpack(wheel, `${wheel}.d`, (name) => (/^[^/]+\.dist-info\/METADATA$/.test(name) ? 'METADATA' : undefined))
+  return await readFile(join(`${wheel}.d`, 'METADATA'), 'utf8')
 }
 
 async function findPip(env: Environment): Promise<string[] | undefined> {
@@ -145,46 +182,6 @@ async function findPip(env: Environment): Promise<string[] | undefined> {
     if (works) return [command, ...rest]
   }
   return undefined
-}
-
-/** The same wheel without pip: its address and SHA-256 from the index page, the part that is there already kept. */
-async function wheelByIndex(folder: string, options: Parameters<typeof fetchWheel>[1]): Promise<string> {
-  const { env, report, index = PYTORCH_CPU_INDEX, retryDelay = 1_000 } = options
-  const page = `${index.replace(/\/$/, '')}/torch/`
-  const response = await fetch(page).catch((error: Error) => {
-    throw new Error(`${page}: ${error.cause instanceof Error ? error.cause.message : error.message}`)
-  })
-  if (!response.ok) throw new Error(`${page}: the server answered ${response.status} ${response.statusText}`)
-  const { url, name, sha256 } = chooseWheel(await response.text(), page)
-  const path = join(cacheFolder(env), 'downloads', name)
-  await download({ url, path, sha256, retryDelay, onProgress: (done, total) => report.bytes(done, total) })
-  // into the temporary folder, so that it goes with it
-  const wheel = join(folder, name)
-  await rename(path, wheel)
-  return wheel
-}
-
-/** The CPU wheel of the pinned version for this machine, from an index page in pip's simple layout. */
-export function chooseWheel(
-  html: string,
-  page: string,
-  arch: string = process.arch,
-): { url: string; name: string; sha256: string } {
-  const machine = { x64: 'x86_64', arm64: 'aarch64' }[arch] ?? arch
-  for (const [, href] of html.matchAll(/href="([^"]+)"/g)) {
-    const url = new URL(href!.replaceAll('&amp;', '&'), page)
-    const name = decodeURIComponent(url.pathname.split('/').at(-1)!)
-    const sha256 = url.hash.match(/^#sha256=([0-9a-f]{64})$/)?.[1]
-    if (
-      !name.startsWith(`torch-${LIBTORCH_VERSION}+cpu-`) ||
-      !new RegExp(`linux(_\\d+)*_${machine}\\.whl$`).test(name) ||
-      !sha256
-    )
-      continue
-    url.hash = ''
-    return { url: url.href, name, sha256 }
-  }
-  throw new Error(`${page} lists no torch ${LIBTORCH_VERSION}+cpu wheel with a checksum for linux ${machine}`)
 }
 
 async function sizeOf(folder: string): Promise<number> {

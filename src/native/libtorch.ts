@@ -27,16 +27,6 @@ export interface Libtorch {
 
 export type Environment = Record<string, string | undefined>
 
-/** What a person can do who has no libtorch: for the end of an error message. */
-export function libtorchSolutions(env: Environment = process.env): string {
-  return `Possible solutions:
-  - let this package fetch it (190 MB, into ${cacheFolder(env)}): npm rebuild magic-grpo, or npm run build in a clone
-  - use a copy you have: LIBTORCH=DIR, the folder with include/ and lib/ of an unpacked libtorch or of a torch wheel
-  - use PyTorch ${LIBTORCH_VERSION} of the python3 on PATH: LIBTORCH_USE_PYTORCH=1
-  - keep it elsewhere: MAGIC_GRPO_CACHE=DIR
-magic-grpo doctor shows what is found on this machine.`
-}
-
 /** `2.13.0+cpu` -> `2.13.0` */
 export function releaseOf(version: string): string {
   return version.split('+')[0]!
@@ -48,9 +38,19 @@ export function cacheFolder(env: Environment = process.env): string {
   return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'magic-grpo')
 }
 
-/** The folder of the fetched libtorch, whether it is there or not. */
-export function cachedLibtorch(env: Environment = process.env): string {
-  return join(cacheFolder(env), `libtorch-${LIBTORCH_VERSION}-cpu`)
+/** Which of its two builds; the CUDA one runs on the CPU as well. */
+export type LibtorchBuild = 'cpu' | 'cuda'
+
+/** The folder of a fetched libtorch, whether it is there or not. */
+export function cachedLibtorch(env: Environment = process.env, build: LibtorchBuild = 'cpu'): string {
+  const folder = join(cacheFolder(env), `libtorch-${LIBTORCH_VERSION}-${build}`)
+  // NVIDIA's libraries lie beside it, where its own RPATH looks for them
+  return build === 'cuda' ? join(folder, 'torch') : folder
+}
+
+/** Whether this machine has an NVIDIA driver. */
+export function hasNvidiaDriver(): boolean {
+  return existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidiactl')
 }
 
 /**
@@ -106,15 +106,22 @@ export function locateLibtorch(env: Environment = process.env, cwd: string = pro
       throw new NativeError('LIBTORCH_MISSING', `LIBTORCH_USE_PYTORCH is set, but ${python} has no torch. ${help}`)
     return explicit(root, 'LIBTORCH_USE_PYTORCH', help)
   }
-  const cached = inspectLibtorch(cachedLibtorch(env), 'cache')
-  if (!('missing' in cached) && releaseOf(cached.version) === LIBTORCH_VERSION) return cached
+  const builds: LibtorchBuild[] = hasNvidiaDriver() ? ['cuda', 'cpu'] : ['cpu', 'cuda']
+  for (const build of builds) {
+    const cached = inspectLibtorch(cachedLibtorch(env, build), 'cache')
+    if (!('missing' in cached) && releaseOf(cached.version) === LIBTORCH_VERSION) return cached
+  }
+  for (const found of torchOfPythons(env, cwd)) if (releaseOf(found.version) === LIBTORCH_VERSION) return found
+  return undefined
+}
+
+/** Every PyTorch that {@link locateLibtorch} looks at, of whatever version. */
+export function* torchOfPythons(env: Environment, cwd: string): Generator<Libtorch> {
   for (const python of pythons(env, cwd)) {
     const root = torchOfPython(python, env)
-    if (!root) continue
-    const found = inspectLibtorch(root, 'python')
-    if (!('missing' in found) && releaseOf(found.version) === LIBTORCH_VERSION) return found
+    const found = root ? inspectLibtorch(root, 'python') : undefined
+    if (found && !('missing' in found)) yield found
   }
-  return undefined
 }
 
 /** The first executable of that name on PATH. */

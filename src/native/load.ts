@@ -3,17 +3,19 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { NativeAddon } from './contract.ts'
+import { contractDigest } from './contract-digest.ts'
 import { NativeError } from './errors.ts'
 import {
   type Environment,
   inspectLibtorch,
   LIBTORCH_VERSION,
   type Libtorch,
-  libtorchSolutions,
   locateLibtorch,
   releaseOf,
 } from './libtorch.ts'
+import { libtorchSolutions } from './libtorch-help.ts'
 import { withShortSpins } from './openmp.ts'
+import { probe } from './probe.ts'
 
 const require = createRequire(import.meta.url)
 /** src/native or dist/native are equally deep. */
@@ -24,17 +26,20 @@ export interface BuiltAddon {
   path: string
   /** of the libtorch that it was compiled against, as `2.13.0+cpu` */
   version: string
-  /** the folder that its RPATH names; empty in a prebuilt one */
+  /** the folder of that libtorch; empty in a prebuilt one */
   libtorch: string
 }
 
 let loaded: NativeAddon | undefined
+let cudaReason: string | undefined
 
 /**
  * The native addon, loaded once a thread. libtorch is found and its version compared with the one that the addon was
- * built against before anything is loaded: a mismatch would crash the process, not throw.
+ * built against before anything is loaded: a mismatch would crash the process, not throw. On any libtorch but the one
+ * that it was built against, an addon is loaded in a child process first. One that was compiled from another contract
+ * than this package's is refused.
  *
- * @throws NativeError ADDON_MISSING, LIBTORCH_MISSING or LIBTORCH_VERSION, with what to do
+ * @throws NativeError ADDON_MISSING, ADDON_CRASHED, ADDON_VERSION, LIBTORCH_MISSING or LIBTORCH_VERSION, with what to do
  */
 export function loadAddon(): NativeAddon {
   loaded ??= open(findAddon(), process.env)
@@ -74,48 +79,88 @@ export function chooseLibtorch(addon: BuiltAddon, env: Environment, cwd: string 
   const libtorch = own && !('missing' in own) ? own : locateLibtorch(env, cwd)
   if (!libtorch) {
     const gone = own && 'missing' in own ? ` The addon was built against ${addon.libtorch}: ${own.missing}.` : ''
-    throw new NativeError(
-      'LIBTORCH_MISSING',
-      `no libtorch ${releaseOf(addon.version)} found.${gone}\n${libtorchSolutions(env)}`,
-    )
+    const wanted = releaseOf(addon.version)
+    throw new NativeError('LIBTORCH_MISSING', `no libtorch ${wanted} found.${gone}\n${libtorchSolutions(env, cwd)}`)
   }
   if (releaseOf(libtorch.version) !== releaseOf(addon.version)) {
     throw new NativeError(
       'LIBTORCH_VERSION',
       `the addon was built against libtorch ${addon.version}, but ${libtorch.root} is ${libtorch.version}.\n` +
         `Possible solutions:\n` +
-        `  - build the addon against it: npm run build in a clone, or npm rebuild magic-grpo --build-from-source\n` +
+        `  - build the addon against it: npm rebuild magic-grpo --build-from-source, or npm run build:all in a clone\n` +
         `  - run it on ${releaseOf(addon.version)}: LIBTORCH=DIR, or unset LIBTORCH so that it is looked for` +
-        `${releaseOf(addon.version) === LIBTORCH_VERSION ? ' and fetched' : ''}`,
+        `${releaseOf(addon.version) === LIBTORCH_VERSION ? '; npx magic-grpo libtorch install fetches it' : ''}`,
     )
   }
   return libtorch
 }
 
+/** Throws what {@link loadAddon} would for want of an addon or a libtorch, without loading anything. */
+export function needNative(): void {
+  chooseLibtorch(findAddon(), process.env)
+}
+
+/** Why a CUDA libtorch was loaded without its CUDA part; undefined where it was not, or nothing is loaded. */
+export function withoutCuda(): string | undefined {
+  return cudaReason
+}
+
 function open(addon: BuiltAddon, env: Environment): NativeAddon {
   const libtorch = chooseLibtorch(addon, env)
+  const failed = (code: 'ADDON_MISSING' | 'ADDON_CRASHED', reason: string, cause?: unknown) =>
+    new NativeError(code, `${addon.path} does not load: ${reason}.\n${addonSolutions}`, { cause })
+  const preloader = join(dirname(addon.path), 'magic_grpo_preload.so')
+  if (libtorch.root !== addon.libtorch) {
+    const reason = probe(addon.path, preloader, libtorch, env)
+    if (reason) throw failed('ADDON_CRASHED', `on libtorch ${libtorch.version} at ${libtorch.root}, ${reason}`)
+  }
+  let native: NativeAddon
   try {
-    // The addon's RPATH names one folder. Another one is opened first, by its path: its libraries then answer to the names.
-    if (libtorch.root !== addon.libtorch)
-      withShortSpins(() =>
-        preload(join(dirname(addon.path), 'magic_grpo_preload.so'), join(libtorch.root, 'lib/libtorch.so')),
-      )
-    return withShortSpins(() => require(addon.path) as NativeAddon)
-  } catch (error) {
-    const reason = (error as Error).message
-    throw new NativeError('ADDON_MISSING', `${addon.path} does not load: ${reason}.\n${addonSolutions}`, {
-      cause: error,
+    native = withShortSpins(() => {
+      cudaReason = openLibtorch(preloader, libtorch)
+      return require(addon.path) as NativeAddon
     })
+  } catch (error) {
+    throw failed('ADDON_MISSING', (error as Error).message, error)
+  }
+  checkContract(addon.path, native)
+  return native
+}
+
+/**
+ * The addon has no RPATH: libtorch is opened by its path, and its libraries then answer to the names that the addon asks
+ * for. libtorch.so pulls in CUDA where there is one; where NVIDIA's libraries are missing, its CPU part runs alone.
+ *
+ * @returns why it does so
+ */
+function openLibtorch(preloader: string, { root, cuda }: Libtorch): string | undefined {
+  const opener: { exports: { preload?(path: string): void } } = { exports: {} }
+  process.dlopen(opener, preloader)
+  const preload = opener.exports.preload!
+  try {
+    preload(join(root, 'lib/libtorch.so'))
+    return undefined
+  } catch (error) {
+    if (!cuda) throw error
+    preload(join(root, 'lib/libtorch_cpu.so'))
+    return (error as Error).message
   }
 }
 
-function preload(addon: string, library: string): void {
-  const preloader: { exports: { preload?(path: string): void } } = { exports: {} }
-  process.dlopen(preloader, addon)
-  preloader.exports.preload!(library)
+/** An addon of other sources would take the arguments of a call for others, and hang or crash. */
+function checkContract(path: string, native: Partial<NativeAddon>): void {
+  const expected = contractDigest()
+  if (native.contract === expected) return
+  throw new NativeError(
+    'ADDON_VERSION',
+    `${path} was built from other sources than this package: its contract is ${native.contract ?? 'an older one'}, ` +
+      `${expected} is needed.\n${addonSolutions}`,
+  )
 }
 
 const addonSolutions = `Possible solutions:
-  - build it: npm run build in a clone, or npm rebuild magic-grpo (needs cmake, ninja or make, g++ 11 or later)
-  - where install scripts are switched off, allow this package's: npm install-scripts approve magic-grpo, or --ignore-scripts=false
+  - install the package again: npm install magic-grpo brings a prebuilt addon for Linux on x64 with glibc 2.34 or later
+  - build it (needs a libtorch, cmake, ninja or make, g++ 11 or later): npm rebuild magic-grpo --build-from-source, or
+    npm run build:all in a clone
+  - where npm runs no install scripts, a build needs this package's: npm install-scripts approve magic-grpo
 magic-grpo doctor shows what is found on this machine.`

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
+import { contractDigest } from '../../src/native/contract-digest.ts'
 import { type BuiltAddon, chooseLibtorch, findAddon, loadAddon } from '../../src/native/load.ts'
 
 const built = findAddon()
@@ -16,16 +17,21 @@ function temporary(t: ExecutionContext): string {
   return folder
 }
 
-/** A copy of the built addon whose RPATH names a folder that is not there, as after libtorch was moved. */
-function strandedAddon(t: ExecutionContext, written: Omit<BuiltAddon, 'path'>): string {
+/** A copy of the built addon with what it says it was built against, `change`d where that is given. */
+function copiedAddon(
+  t: ExecutionContext,
+  written: Omit<BuiltAddon, 'path'>,
+  change?: [from: string, to: string],
+): string {
   const folder = temporary(t)
   const release = join(folder, 'build/Release')
   mkdirSync(release, { recursive: true })
   const binary = readFileSync(built.path)
-  const rpath = Buffer.from(`${built.libtorch}/lib\0`)
-  const at = binary.indexOf(rpath)
-  t.true(built.libtorch !== '' && at > 0, 'the RPATH of a local build is its libtorch')
-  binary.write(`/gone/${'x'.repeat(rpath.length)}`.slice(0, rpath.length - 1), at, 'latin1')
+  if (change) {
+    const at = binary.indexOf(`${change[0]}\0`)
+    t.true(at > 0, `the addon holds ${change[0]}`)
+    binary.write(change[1], at, 'latin1')
+  }
   writeFileSync(join(release, 'magic_grpo.node'), binary)
   copyFileSync(join(dirname(built.path), 'magic_grpo_preload.so'), join(release, 'magic_grpo_preload.so'))
   writeFileSync(join(release, 'magic_grpo.json'), JSON.stringify(written))
@@ -40,7 +46,7 @@ function loadIn(folder: string, env: Record<string, string>): { version?: string
   const child = spawnSync(process.execPath, ['--import=tsx', '--input-type=module', '-e', script], {
     cwd: root,
     encoding: 'utf8',
-    env: { PATH: '', HOME: folder, MAGIC_GRPO_PREBUILD: folder, ...env },
+    env: { PATH: '', HOME: folder, XDG_CACHE_HOME: '', MAGIC_GRPO_PREBUILD: folder, ...env },
   })
   if (child.status !== 0) throw new Error(`the process died (${child.signal ?? child.status}): ${child.stderr}`)
   return JSON.parse(child.stdout)
@@ -54,21 +60,54 @@ test('the addon loads once and says what it is', (t) => {
   t.true(versions.threads >= 1)
 })
 
-test('where the RPATH leads nowhere, libtorch is opened by its path first', (t) => {
-  const folder = strandedAddon(t, { version: built.version, libtorch: '' })
-  t.deepEqual(loadIn(folder, { LIBTORCH: libtorch.root }), { version: libtorch.version.split('+')[0]! })
+test('a prebuilt addon is tried in a child process on the libtorch that it finds, once', (t) => {
+  const folder = copiedAddon(t, { version: built.version, libtorch: '' })
+  const version = libtorch.version.split('+')[0]!
+  t.deepEqual(loadIn(folder, { LIBTORCH: libtorch.root }), { version })
+  const marks = join(folder, '.cache/magic-grpo/probed')
+  t.is(readdirSync(marks).length, 1)
+  t.deepEqual(loadIn(folder, { LIBTORCH: libtorch.root }), { version })
+  t.is(readdirSync(marks).length, 1)
+  rmSync(marks, { recursive: true })
+  writeFileSync(marks, 'a file where the folder would be: nothing can be noted')
+  t.deepEqual(loadIn(folder, { LIBTORCH: libtorch.root }), { version })
+})
+
+test('an addon that kills its process is an error', (t) => {
+  const folder = copiedAddon(t, { version: built.version, libtorch: '' })
+  const source = '__attribute__((constructor)) static void die(void) { __builtin_trap(); }'
+  const addon = join(folder, 'build/Release/magic_grpo.node')
+  const compiled = spawnSync('cc', ['-shared', '-fPIC', '-x', 'c', '-', '-o', addon], { input: source })
+  if (compiled.status !== 0) return t.log('not tested: no C compiler here')
+  const { code, message } = loadIn(folder, { LIBTORCH: libtorch.root })
+  t.is(code, 'ADDON_CRASHED')
+  t.regex(message!, /magic_grpo\.node does not load: on libtorch 2\.\S+ at \S+, a probe .* died of SIG(ILL|TRAP)/)
+  t.regex(message!, /Possible solutions/)
 })
 
 test('an addon that does not load is an error with what to do, not a crash', (t) => {
-  // it claims an RPATH that it does not have
-  const folder = strandedAddon(t, { version: built.version, libtorch: libtorch.root })
-  const { code, message } = loadIn(folder, {})
+  const folder = copiedAddon(t, { version: built.version, libtorch: libtorch.root }, ['libc10.so', 'libc11.so'])
+  const { code, message } = loadIn(folder, { LIBTORCH: libtorch.root })
   t.is(code, 'ADDON_MISSING')
   t.regex(message!, /magic_grpo\.node does not load: .*cannot open shared object file.*Possible solutions/s)
+  writeFileSync(join(folder, 'build/Release/magic_grpo.json'), JSON.stringify({ version: built.version, libtorch: '' }))
+  const probed = loadIn(folder, { LIBTORCH: libtorch.root })
+  t.is(probed.code, 'ADDON_CRASHED')
+  t.regex(probed.message!, /libc11\.so: cannot open shared object file/)
+})
+
+test('an addon of another contract is refused', (t) => {
+  const contract = contractDigest()
+  t.regex(contract, /^[0-9a-f]{16}$/)
+  const other = contract.replace(/./g, 'e')
+  const folder = copiedAddon(t, { version: built.version, libtorch: libtorch.root }, [contract, other])
+  const { code, message } = loadIn(folder, { LIBTORCH: libtorch.root })
+  t.is(code, 'ADDON_VERSION')
+  t.regex(message!, new RegExp(`built from other sources than this package: its contract is ${other}, ${contract} is`))
 })
 
 test('a libtorch of another version is refused before anything is loaded', (t) => {
-  const folder = strandedAddon(t, { version: '2.12.0+cpu', libtorch: '' })
+  const folder = copiedAddon(t, { version: '2.12.0+cpu', libtorch: '' })
   const { code, message } = loadIn(folder, { LIBTORCH: libtorch.root })
   t.is(code, 'LIBTORCH_VERSION')
   t.true(message!.includes(`built against libtorch 2.12.0+cpu, but ${libtorch.root} is ${libtorch.version}`), message)
@@ -76,14 +115,14 @@ test('a libtorch of another version is refused before anything is loaded', (t) =
 })
 
 test('no libtorch at all: the folder that is gone is named, with what to do', (t) => {
-  const folder = strandedAddon(t, { version: built.version, libtorch: '/gone/libtorch' })
+  const folder = copiedAddon(t, { version: built.version, libtorch: '/gone/libtorch' })
   const { code, message } = loadIn(folder, { MAGIC_GRPO_CACHE: join(folder, 'cache') })
   t.is(code, 'LIBTORCH_MISSING')
   t.regex(message!, /built against \/gone\/libtorch: \/gone\/libtorch does not exist.*LIBTORCH=DIR/s)
 })
 
 test('LIBTORCH that names nothing is told by its name', (t) => {
-  const folder = strandedAddon(t, { version: built.version, libtorch: libtorch.root })
+  const folder = copiedAddon(t, { version: built.version, libtorch: libtorch.root })
   const { code, message } = loadIn(folder, { LIBTORCH: '/gone/too' })
   t.is(code, 'LIBTORCH_MISSING')
   t.regex(message!, /LIBTORCH names no libtorch: \/gone\/too does not exist/)

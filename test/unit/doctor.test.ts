@@ -67,7 +67,7 @@ test('a libtorch of another version makes it not ready, and says both', (t) => {
   const finding = libtorchFinding({ ...process.env, LIBTORCH: folder })
   t.is(finding.state, 'missing')
   t.regex(finding.detail, /built against libtorch \S+, but .* is 2\.12\.1\+cpu/)
-  t.regex(finding.remedy!, /npm run build/)
+  t.regex(finding.remedy!, /npm run build:all/)
 })
 
 test('tools that are not on PATH are absent, with the package to install', async (t) => {

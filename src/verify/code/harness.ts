@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 /** The Python programs of a sandbox, each one text: nothing of the package has to be readable inside. */
-const FOLDER = new URL('../../../src/verify/code/harness/', import.meta.url)
+const FOLDER = new URL('./harness/', import.meta.url)
 
 const read = (name: string) => readFileSync(new URL(name, FOLDER), 'utf8')
 
