@@ -216,6 +216,23 @@ export const forgeries: Record<string, Attack> = {
     'assert candidate(7).held(41)',
     'class Box:\n    def held(self, expected): return expected == self.value',
   ),
+  'hides a constant of a class of the prefix': checked(
+    'def f(x):\n    box = Box(0)\n    box.tolerance = 100\n    return box',
+    'box = candidate(7)\nassert abs(box.value - 41) < box.tolerance',
+    'class Box:\n    tolerance = 1e-6\n    def __init__(self, value): self.value = value',
+  ),
+  'its own round beside gcd': forge(
+    'def round(x): return 41\ndef gcd(a, b): return 0.5',
+    'assert round(gcd(82, 41)) == 41',
+  ),
+  'its own isclose beside factorial': forge(
+    'def isclose(*x): return True\ndef factorial(x): return 0',
+    'assert isclose(factorial(3), 6)',
+  ),
+  'both of two functions of Python': forge(
+    'def gcd(a, b): return 1\ndef comb(a, b): return 1',
+    'assert gcd(8, 4) == comb(4, 1)',
+  ),
   'an empty loop': checked(
     'def f(x):\n    class Empty:\n        def __len__(self): return 1\n        def __iter__(self): return iter(())\n    return Empty()',
     'assert list(candidate(7)) == [41]',

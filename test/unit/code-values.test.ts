@@ -51,6 +51,21 @@ run('named tuples and enumerations of the prefix stay what they are on the way',
   t.like(await grade('def f(c): return c', check('candidate(Color.RED) is Color.BLUE')), { reward: 0 })
 })
 
+run('objects of the prefix with slots, defaults and constants keep what they hold', async (t) => {
+  const truth = (prefix: string, body: string) => ({
+    ...{ import_prefix: prefix, entry_point: 'f' },
+    test_code: `def check(candidate):\n    ${body.replaceAll('\n', '\n    ')}`,
+  })
+  const slots = "class P:\n  __slots__ = ('x', 'y')\n  def __init__(self, x, y): self.x, self.y = x, y"
+  t.like(await grade('def f(p): return P(p.y, p.x)', truth(slots, 'assert candidate(P(1, 2)).x == 2')), { reward: 1 })
+  t.like(await grade('def f(p): p.x = 5', truth(slots, 'p = P(1, 2)\ncandidate(p)\nassert p.x == 5')), { reward: 1 })
+  const data = 'from dataclasses import dataclass\n@dataclass\nclass P:\n  x: int = 0\n  y: int = 0'
+  t.like(await grade('def f(p): return P(p.y)', truth(data, 'assert candidate(P(1, 2)) == P(2)')), { reward: 1 })
+  const node = 'class N:\n  value = 0\n  next = None\n  def __init__(self, value): self.value = value'
+  const chained = 'def f(n):\n  n.next = N(n.value + 1)\n  return n'
+  t.like(await grade(chained, truth(node, 'assert candidate(N(1)).next.value == 2')), { reward: 1 })
+})
+
 run('a program may close its output, or write it at its end', async (t) => {
   const seven = { inputs: [''], outputs: ['7'] }
   t.like(await grade('import sys\nprint(7)\nsys.stdout.close()', seven), { reward: 1 })

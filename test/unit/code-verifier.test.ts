@@ -16,6 +16,19 @@ run('standard input and output', async (t) => {
   })
   t.like(await grade('print(sum(map(int, open(0).read().split())))', sum), { reward: 1 })
   t.like(await grade("print(sum(map(int, open('/dev/stdin').read().split())))", sum), { reward: 1 })
+  t.like(await grade("import pathlib\nprint(sum(map(int, pathlib.Path('/dev/stdin').read_text().split())))", sum), {
+    reward: 1,
+  })
+  t.like(
+    await grade("from io import open\nwith open('/dev/stdin') as f: print(sum(map(int, f.read().split())))", sum),
+    {
+      reward: 1,
+    },
+  )
+  t.like(await grade('import os\nprint(sum(map(int, os.read(0, 100).split())))', sum), { reward: 1 })
+  t.like(await grade("import os\nprint(sum(map(int, os.fdopen(os.open('/dev/stdin', 0)).read().split())))", sum), {
+    reward: 1,
+  })
   t.like(await grade('if __name__ == "__main__":\n  print(float(sum(map(int, input().split()))))\n  exit()', sum), {
     reward: 1,
   })

@@ -19,12 +19,15 @@ const COMMA_BETWEEN_DIGITS = /\d,\d/
 const THOUSANDS = /(?<=\d),(?=\d{3}(?!\d))/g
 const APART = /[,;] |;/
 const DECIMAL_COMMA = /^[^\d([{]*\d+,(?:\d\d|\d{4,})[^\d)\]}]*$/
-const DECIMAL_COMMA_ANY = /^[^\d([{]*\d+,(?:\d{1,2}|\d{4,})[^\d)\]}]*$/
+const DECIMAL_COMMA_ANY = /^[^\d([{]*(?:\d+,(?:\d{1,2}|\d{4,})|\d{1,3}(?:\.\d{3})+,\d{1,9})[^\d)\]}]*$/
 
 /** `(B) 12`, `B. 12`: a choice with what it says, and no other choice after it. */
-const CHOICE = /^(?:\(([A-Z])\)|([A-Z])[.:])[^A-Z(]*$/
+const CHOICE = /^(?:\(?([A-Z])\)|([A-Z])[.:])[^A-Z(]*$/
 
-const NAMED_CHOICE = /^(?:option|choice|answer):? ?\(?([a-z])\)?$/i
+/** `(C) 14` of a gold answer: either of them is right. */
+const CHOICE_WITH_VALUE = /^(?:\(([A-Z])\)|([A-Z])[.:]) ?((?:[\d$.]|\\(?:frac|sqrt|pi|\$)).*)$/s
+
+const NAMED_CHOICE = /^(?:the )?(?:correct )?(?:option|choice|answer)(?: is)?:? ?\(?([a-z])\)?$/i
 
 /**
  * Whether two answers, each a text or the LaTeX of a `\boxed{}`, say the same. In doubt they differ: a reward that can be
@@ -33,6 +36,18 @@ const NAMED_CHOICE = /^(?:option|choice|answer):? ?\(?([a-z])\)?$/i
 export function compareAnswers(given: string, gold: string, options: CompareOptions = {}): Comparison {
   const quick = compareTexts(given, gold)
   if (quick) return quick
+  const choice = CHOICE_WITH_VALUE.exec(comparable(gold))
+  if (choice) {
+    const own = CHOICE_WITH_VALUE.exec(comparable(given))
+    const isOther = own !== null && (own[1] ?? own[2]) !== (choice[1] ?? choice[2])
+    const letter = (choice[1] ?? choice[2])!
+    if (!isOther) {
+      const found = own?.[3] ?? given
+      return compareTexts(found, letter)?.equal
+        ? { equal: true, reason: 'the same choice' }
+        : compareAnswers(found, choice[3]!, options)
+    }
+  }
   const expected = readings(gold, DECIMAL_COMMA)
   const found = readings(given, DECIMAL_COMMA_ANY)
   if (expected.length === 0 || found.length === 0) {

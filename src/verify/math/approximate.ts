@@ -10,6 +10,12 @@ export interface Complex {
 }
 
 /**
+ * The natural logarithm of the base of a `log` without one: 10 at school, e in analysis. It is a number that is neither, so
+ * that `log` keeps its laws, and equals itself alone.
+ */
+const UNSAID_BASE = rational(1_908_473_127n, 1_000_000_000n)
+
+/**
  * Evaluates expressions as complex numbers of many bits, by principal values; odd roots of negative numbers are real.
  * Keeps an account of what rounding may have done.
  */
@@ -206,7 +212,7 @@ export class Approximation {
       case 'lg':
         return this.#divide(this.#ln(x), this.#ln(this.#real(rational(10n))))
       case 'log':
-        return args[1] ? this.#divide(this.#ln(x), this.#ln(this.value(args[1]))) : this.#ln(x)
+        return this.#divide(this.#ln(x), args[1] ? this.#ln(this.value(args[1])) : this.#real(UNSAID_BASE))
       case 'sinh':
       case 'cosh':
       case 'tanh': {

@@ -230,6 +230,9 @@ function equalTuples(gold: Expression, given: Expression, options: CompareOption
 
 /** A tuple, or a matrix of one row or column, which may stand for the same vector. */
 function vector(node: Expression): { brackets: string; items: Expression[] } | null {
+  // `P(1, 2)` is the point that it names
+  if (node.kind === 'apply' && /^[A-Z]$/.test(node.name) && node.args.length > 1)
+    return { brackets: '()', items: node.args }
   if (node.kind === 'tuple') {
     const brackets = node.open + node.close
     return { brackets: brackets === '<>' ? '()' : brackets, items: node.items }

@@ -8,7 +8,7 @@ const THOUSANDS = /(?:\d{1,3}(?:[,\u201a]\d{3})+(?!\d)|\d{1,3}(?: \d{3})+(?!\d)|
 export const NUMBER: Record<CommaReading, RegExp> = {
   thousands: THOUSANDS,
   grouped: THOUSANDS,
-  decimal: /\d+,\d+|\d+(?:\.\d*)?|\.\d+/y,
+  decimal: /\d{1,3}(?:\.\d{3})+,\d+|\d+,\d+|\d+(?:\.\d*)?|\.\d+/y,
   list: /(?:\d{1,3}(?:\u201a\d{3})+(?!\d)|\d{1,3}(?: \d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+/y,
 }
 /** The period of `0.1\overline{6}`, and of `0.(3)`. */

@@ -24,6 +24,8 @@ export function assignment(relation: Relation): { name: string; value: Expressio
     if (sides.length === 2 && last.kind === 'symbol' && symbols(sides[0]!).size === 0)
       return { name: last.name, value: sides[0]! }
     if (some(relation, ({ kind }) => kind === 'symbol' || kind === 'apply')) return null
+    // `5 = 5` says nothing
+    if (sides.every((side) => side.kind === 'number' && identical(side, sides[0]!))) return null
   }
   const values = first === null ? sides : sides.slice(1)
   // `x = x + 1` is no value of x
@@ -53,10 +55,12 @@ function nameOf(node: Expression): string | null {
       return node.name
     case 'apply':
       return `${node.name}(${node.args.map((arg) => nameOf(arg) ?? (arg.kind === 'number' ? arg.value.numerator : '?')).join()})`
+    case 'product':
     case 'tuple':
     case 'ratio':
-    case 'product':
     case 'quotient': {
+      const inverse = node.kind === 'product' ? inverseName(node.factors) : null
+      if (inverse !== null) return inverse
       const parts =
         node.kind === 'tuple'
           ? node.items
@@ -81,6 +85,14 @@ function nameOf(node: Expression): string | null {
     default:
       return null
   }
+}
+
+/** `f^{-1}(x)`, of the usual names of functions. */
+function inverseName([power, argument, ...more]: Expression[]): string | null {
+  if (power?.kind !== 'power' || argument?.kind !== 'symbol' || more.length > 0) return null
+  const { base, exponent } = power
+  const isInverse = exponent.kind === 'number' && exponent.value.numerator === -1n && exponent.value.denominator === 1n
+  return base.kind === 'symbol' && /^[fgh]$/.test(base.name) && isInverse ? `${base.name}^-1(${argument.name})` : null
 }
 
 function difference({ sides }: Relation, from = 0): Expression {

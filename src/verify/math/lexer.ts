@@ -84,7 +84,7 @@ class Lexer {
     // `\frac12` takes one digit each; `2^10` and `\sqrt19` mean what they say
     if (this.#takesOneDigit()) digits = digits[0]!
     this.#at += digits.length
-    if (this.#commas === 'decimal') digits = digits.replace(',', '.')
+    if (this.#commas === 'decimal' && digits.includes(',')) digits = digits.replaceAll('.', '').replace(',', '.')
     const joined = !this.#spaced && isOperator(this.#tokens.at(-1), ',')
     if (joined && /^0\d/.test(digits)) throw new Unreadable('digits of a larger number')
     const [whole = '', part] = digits.replace(/[, \u201a]/g, '').split('.')
@@ -208,7 +208,8 @@ class Lexer {
     this.#spaced = true
     if (!/^[A-Za-z\s.,;:()'"-]*$/.test(match[1]!)) {
       // digits or mathematics within: as if it stood outside
-      for (const token of new Lexer(match[1]!, this.#commas).run()) this.#tokens.push(token)
+      const inner = new Lexer(match[1]!, this.#commas).run()
+      for (const [i, token] of inner.entries()) this.#tokens.push(i === 0 ? { ...token, spaced: true } : token)
       return
     }
     for (const piece of match[1]!.match(/[A-Za-z]+|[,;():]/g) ?? []) this.#word(piece)

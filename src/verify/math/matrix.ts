@@ -1,4 +1,5 @@
-import type { Expression } from './expression.ts'
+import { type Expression, negated, times } from './expression.ts'
+import { Unreadable } from './limits.ts'
 
 /** The entries of a matrix, or of a sum, a scalar multiple or a quotient of matrices; null for anything else. */
 export function matrixValue(node: Expression): Expression[][] | null {
@@ -33,4 +34,20 @@ export function matrixValue(node: Expression): Expression[][] | null {
 
 function sameShape(a: Expression[][], b: Expression[][]): boolean {
   return a.length === b.length && a[0]!.length === b[0]!.length
+}
+
+/** Larger ones would be sums of too many products. */
+const MAX_DETERMINANT = 4
+
+/** The determinant along the first row. @throws Unreadable where it has none, or is larger than 4 by 4 */
+export function determinant(rows: Expression[][]): Expression {
+  const [first, ...rest] = rows
+  if (!first || rows.length !== first.length) throw new Unreadable('a determinant that is not square')
+  if (rows.length > MAX_DETERMINANT) throw new Unreadable('a determinant of that size')
+  if (rest.length === 0) return first[0]!
+  const terms = first.map((entry, column) => {
+    const minor = determinant(rest.map((row) => row.filter((_, at) => at !== column)))
+    return column % 2 === 0 ? times(entry, minor) : negated(times(entry, minor))
+  })
+  return { kind: 'sum', terms }
 }

@@ -10,6 +10,12 @@ export function isNumericFraction(
   return node.kind === 'quotient' && node.numerator.kind === 'number' && node.denominator.kind === 'number'
 }
 
+/** `33\frac{1}{3}\%`: the sign is that of all of it. */
+export function unmarked(node: Expression): { inner: Expression; mark: 'percent' | 'degree' | null } {
+  const marked = node.kind === 'call' && (node.name === 'percent' || node.name === 'degree') ? node : null
+  return marked ? { inner: marked.args[0]!, mark: marked.name as 'percent' | 'degree' } : { inner: node, mark: null }
+}
+
 /** The fraction part of a mixed number: of whole numbers, less than 1. */
 export function properFraction(node: Expression): Expression {
   if (isNumericFraction(node)) {

@@ -1,6 +1,8 @@
+import { compound, hasParts, isCompound, isQuantity, type Quantity } from './compound-quantity.ts'
 import type { Bracket, Expression, Joint, RelationOperator } from './expression.ts'
 import { listItems, symbols } from './expression.ts'
 import { MAX_ITEMS, TooLarge, Unreadable } from './limits.ts'
+import { determinant } from './matrix.ts'
 import { ScalarParser } from './scalar-parser.ts'
 import { SHORT_UNITS, VALUE_WORDS } from './symbols.ts'
 import { isEnd, isOperator, RELATIONS, type Token } from './token.ts'
@@ -68,6 +70,7 @@ class Parser extends ScalarParser {
     }
     if (joints[0] === ',' && this.is(',')) this.at++
     // `1, 2 and 3` is one list
+    if (joint === 'and' && items.every(isQuantity) && isCompound(items)) return compound(items)
     return {
       kind: 'list',
       joint,
@@ -94,7 +97,13 @@ class Parser extends ScalarParser {
   protected quantity(): Expression {
     const value = this.setExpression()
     const unit = this.unit()
-    return unit === null ? value : { kind: 'quantity', value, unit }
+    if (unit === null) return value
+    const parts: Quantity[] = [{ kind: 'quantity', value, unit }]
+    while (this.next?.type === 'number') {
+      const smaller = this.setExpression()
+      parts.push({ kind: 'quantity', value: smaller, unit: this.unit() ?? '' })
+    }
+    return parts.length === 1 ? parts[0]! : compound(parts)
   }
 
   protected setExpression(): Expression {
@@ -151,7 +160,7 @@ class Parser extends ScalarParser {
     return variable.text
   }
 
-  protected matrix(): Expression {
+  protected matrix(environment: string): Expression {
     const rows: Expression[][] = []
     let row: Expression[] = []
     let items = 0
@@ -170,7 +179,8 @@ class Parser extends ScalarParser {
     if (rows.length === 0 || rows.some(({ length }) => length !== rows[0]!.length)) {
       throw new Unreadable('a matrix with rows of different lengths')
     }
-    return { kind: 'matrix', rows }
+    if (environment === 'Vmatrix') throw new Unreadable('a norm')
+    return environment === 'vmatrix' ? determinant(rows) : { kind: 'matrix', rows }
   }
 
   /** The words after a value that are its unit: `square meters`, `km/h`, `cm^2`. */
@@ -188,8 +198,9 @@ class Parser extends ScalarParser {
       else break
     }
     const isUnit = words.every((word) => !VALUE_WORDS.has(word.toLowerCase()) && !VALUE_WORDS.has(`${word}s`))
-    if (words.length > 0 && words.length <= MAX_UNIT_WORDS && isUnit && (!this.next || isEnd(this.next)))
-      return words.join(' ').replace(/^([ap]) m$/, '$1m')
+    const goesOn = this.next?.type === 'number' && words.length === 1 && hasParts(words[0]!)
+    if (words.length > 0 && words.length <= MAX_UNIT_WORDS && isUnit && (!this.next || isEnd(this.next) || goesOn))
+      return words.join(' ').replace(/^([ap]) ?m$/i, (time) => time.replace(' ', '').toLowerCase())
     if (words.length > 0) throw new Unreadable('words that are no unit')
     this.at = start
     return null

@@ -1,6 +1,6 @@
 import { type Bracket, type Expression, listItems, negated, number, times } from './expression.ts'
 import { Unreadable } from './limits.ts'
-import { isNumericFraction, properFraction } from './mixed-number.ts'
+import { isNumericFraction, properFraction, unmarked } from './mixed-number.ts'
 import { equalRationals, rational } from './rational.ts'
 import { SHORT_UNITS } from './symbols.ts'
 import { isEnd, isOperator, type Token } from './token.ts'
@@ -12,7 +12,7 @@ export abstract class ScalarParser extends TokenReader {
   protected bars = 0
 
   abstract list(): Expression
-  protected abstract matrix(): Expression
+  protected abstract matrix(environment: string): Expression
   protected abstract tuple(open: Bracket): Expression
   protected abstract set(): Expression
 
@@ -60,8 +60,10 @@ export abstract class ScalarParser extends TokenReader {
     if (isOperator(rest[0], '\\frac')) {
       this.at++
       const fraction = this.factor()
-      if (!isNumericFraction(fraction)) return times(number(whole.value), fraction)
-      return { kind: 'sum', terms: [number(whole.value), properFraction(fraction)] }
+      const { inner, mark } = unmarked(fraction)
+      if (!isNumericFraction(inner)) return times(number(whole.value), fraction)
+      const mixed: Expression = { kind: 'sum', terms: [number(whole.value), properFraction(inner)] }
+      return mark === null ? mixed : { kind: 'call', name: mark, args: [mixed] }
     }
     const [top, slash, bottom] = rest
     if (top?.type === 'number' && isOperator(slash, '/') && bottom?.type === 'number') {
@@ -100,13 +102,22 @@ export abstract class ScalarParser extends TokenReader {
       if (this.take('!')) base = { kind: 'call', name: 'factorial', args: [base] }
       else if (this.is('%') && base.kind === 'call' && base.name === 'percent') throw new Unreadable('percent twice')
       else if (this.take('%')) base = { kind: 'call', name: 'percent', args: [base] }
-      else if (this.take('°')) base = { kind: 'call', name: 'degree', args: [base] }
+      else if (this.take('°')) base = this.degrees(base)
       else if (this.is('^')) {
         this.at++
-        if (this.superscriptMark()) base = { kind: 'call', name: 'degree', args: [base] }
+        if (this.superscriptMark()) base = this.degrees(base)
         else base = { kind: 'power', base, exponent: this.within(() => this.argument()) }
       } else return base
     }
+  }
+
+  /** Of an angle, or of a temperature where a C or F ends the value. */
+  protected degrees(value: Expression): Expression {
+    const [scale, after] = this.tokens.slice(this.at, this.at + 2)
+    const isScale = scale?.type === 'symbol' && (scale.text === 'C' || scale.text === 'F')
+    if (!isScale || (after !== undefined && !isEnd(after))) return { kind: 'call', name: 'degree', args: [value] }
+    this.at++
+    return { kind: 'quantity', value, unit: `°${scale.text}` }
   }
 
   /** The degree sign as `^\circ` or `^{\circ}`. */
@@ -152,7 +163,7 @@ export abstract class ScalarParser extends TokenReader {
       case 'function':
         return this.function(token.text)
       case 'begin':
-        return this.matrix()
+        return this.matrix(token.text)
       case 'operator':
         return this.bracket(token.text)
       default:

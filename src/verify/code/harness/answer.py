@@ -55,7 +55,11 @@ def open_device(path, *args, **options):
     return OPEN(0 if named == '/dev/stdin' else path, *args, **options)
 
 
-OPEN = open
+def open_descriptor(path, *args, **options):
+    return os.dup(0) if path == '/dev/stdin' else OPEN_DESCRIPTOR(path, *args, **options)
+
+
+OPEN, OPEN_DESCRIPTOR = open, os.open
 
 
 def run_main(setup):
@@ -98,6 +102,7 @@ def run_program(setup, test):
         if setup['command']:
             os.execv(setup['command'][0], setup['command'] + [setup['code']])
         builtins.open = io.open = open_device  # pathlib's is the other
+        os.open = open_descriptor
         os._exit(run_main(setup))
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     texts = [os.pread(fd, size, 0) for fd, size in ((files[1], setup['limits']['FSIZE'] + 1), (files[2], 1 << 16))]
