@@ -11,7 +11,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   return magic::guarded(env, [&] {
     magic::prepare_promises(env);
     magic::register_runtime(env, exports);
+    magic::register_profile(env, exports);
     magic::register_policy(env, exports);
+    magic::register_snapshot(env, exports);
     magic::register_training(env, exports);
     magic::register_generation(env, exports);
     magic::register_head(env, exports);

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <c10/util/accumulate.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -108,15 +109,13 @@ void sync(int fd, const std::string& path) {
   if (fsync(fd) != 0) fail_errno("cannot sync", path);
 }
 
-using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
-
-std::string header_of(const NamedTensors& tensors) {
+std::string header_of(const std::vector<TensorToWrite>& tensors) {
   std::string header = R"({"__metadata__":{"format":"pt"})";
-  size_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
-    const auto end = offset + tensor.nbytes();
-    header += "," + quote(name) + R"(:{"dtype":")" + dtype_name(name, tensor.scalar_type()) + R"(","shape":)" +
-              to_string(tensor.sizes()) + R"(,"data_offsets":[)" + std::to_string(offset) + "," + std::to_string(end) +
+  int64_t offset = 0;
+  for (const auto& tensor : tensors) {
+    const auto end = offset + tensor.byte_count();
+    header += "," + quote(tensor.name) + R"(:{"dtype":")" + dtype_name(tensor.name, tensor.type) + R"(","shape":)" +
+              to_string(tensor.shape) + R"(,"data_offsets":[)" + std::to_string(offset) + "," + std::to_string(end) +
               "]}";
     offset = end;
   }
@@ -187,12 +186,16 @@ at::Tensor SafetensorsReader::get(const std::string& name, at::IntArrayRef expec
   return copy;
 }
 
-void write_safetensors(const std::string& path, const NamedTensors& tensors) {
+int64_t TensorToWrite::byte_count() const {
+  return c10::multiply_integers(shape) * static_cast<int64_t>(c10::elementSize(type));
+}
+
+void write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors, std::mutex& busy,
+                       int64_t piece_bytes) {
   // Wider types first keeps every tensor aligned.
-  auto ordered = tensors;
-  std::stable_sort(ordered.begin(), ordered.end(),
-                   [](const auto& a, const auto& b) { return a.second.element_size() > b.second.element_size(); });
-  const auto header = header_of(ordered);
+  std::stable_sort(tensors.begin(), tensors.end(),
+                   [](const auto& a, const auto& b) { return c10::elementSize(a.type) > c10::elementSize(b.type); });
+  const auto header = header_of(tensors);
   static std::atomic<uint64_t> counter{0};
   const auto temporary = path + ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(++counter);
   try {
@@ -200,9 +203,14 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors) {
     const uint64_t header_size = header.size();  // little endian, as are the platforms libtorch is built for
     write_all(file.fd(), &header_size, sizeof header_size, temporary);
     write_all(file.fd(), header.data(), header.size(), temporary);
-    for (const auto& [name, tensor] : ordered) {
-      const auto on_cpu = tensor.to(at::kCPU).contiguous();
-      write_all(file.fd(), on_cpu.const_data_ptr(), on_cpu.nbytes(), temporary);
+    for (const auto& tensor : tensors) {
+      const auto bytes = tensor.byte_count();
+      for (int64_t at = 0; at < bytes; at += piece_bytes) {
+        const std::lock_guard lock(busy);
+        const auto values = tensor.values();
+        write_all(file.fd(), static_cast<const char*>(values.const_data_ptr()) + at,
+                  static_cast<size_t>(std::min(piece_bytes, bytes - at)), temporary);
+      }
     }
     sync(file.fd(), temporary);
     if (rename(temporary.c_str(), path.c_str()) != 0) fail_errno("cannot rename to", path);

@@ -5,10 +5,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace magic {
@@ -36,8 +37,20 @@ class SafetensorsReader {
   std::map<std::string, std::unique_ptr<Map>> maps_;  // by path
 };
 
-// Writes `path` by a temporary file beside it, fsync and rename. Metadata is {"format": "pt"}. Tensors of any device
-// and layout; they are written in their own type, one at a time.
-void write_safetensors(const std::string& path, const std::vector<std::pair<std::string, at::Tensor>>& tensors);
+// A tensor to write. `values` is asked for it, contiguous and on the CPU, before each piece that is written, so that it
+// may move in between.
+struct TensorToWrite {
+  std::string name;
+  at::ScalarType type;
+  std::vector<int64_t> shape;
+  std::function<at::Tensor()> values;
+
+  int64_t byte_count() const;
+};
+
+// Writes `path` by a temporary file beside it, fsync and rename. Metadata is {"format": "pt"}. `busy` is locked while a
+// piece is read, of `piece_bytes` at most.
+void write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors, std::mutex& busy,
+                       int64_t piece_bytes);
 
 }  // namespace magic

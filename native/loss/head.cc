@@ -14,6 +14,7 @@
 #include "loss/row.h"
 #include "loss/surrogate.h"
 #include "policy/linear.h"
+#include "runtime/trace.h"
 
 namespace magic {
 
@@ -124,6 +125,7 @@ class LogitsChunk {
 
 void head_score(const at::Tensor& given_hidden, const at::Tensor& given_weight, const int32_t* targets,
                 double temperature, float* logprobs, float* entropy) {
+  const Span span("head score");
   const at::Tensor hidden = gemm_operand(given_hidden), weight = gemm_operand(given_weight);
   const int64_t count = hidden.size(0), step = std::min(chunk_rows(weight), count);
   if (count == 0) return;
@@ -137,6 +139,7 @@ void head_score(const at::Tensor& given_hidden, const at::Tensor& given_weight, 
 HeadSums head_backward(const at::Tensor& given_hidden, const at::Tensor& given_weight, const HeadTokens& tokens,
                        const LossOptions& options, at::Tensor& hidden_gradient, at::Tensor& weight_gradient,
                        float* logprobs, float* entropy) {
+  const Span span("head");
   const at::Tensor hidden = gemm_operand(given_hidden), weight = gemm_operand(given_weight);
   HeadSums sums;
   const int64_t step = std::min(chunk_rows(weight), tokens.count);

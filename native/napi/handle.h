@@ -22,6 +22,11 @@ struct HandleType<PolicyState> {
   static constexpr const char* name = "policy";
 };
 template <>
+struct HandleType<Snapshot> {
+  static constexpr napi_type_tag tag{0x6d616769632d6772, 0x706f2e736e617073};
+  static constexpr const char* name = "snapshot";
+};
+template <>
 struct HandleType<Cancel> {
   static constexpr napi_type_tag tag{0x6d616769632d6772, 0x706f2e63616e6365};
   static constexpr const char* name = "cancel";

@@ -1,4 +1,4 @@
-// createPolicy, loadPolicy, disposePolicy, parameterShapes, parameter, gradient, logits, save and load
+// createPolicy, loadPolicy, disposePolicy, parameterShapes, parameter, gradient, logits, resetOptimizer, loadOptimizer
 
 #include "policy/policy.h"
 
@@ -156,20 +156,6 @@ Task logits(const Napi::CallbackInfo& info) {
   return on_policy(info, [tokens = int32s(info[1], "tokenIds")](Policy& policy) { return policy.logits(tokens); });
 }
 
-Task save_parameters(const Napi::CallbackInfo& info) {
-  return on_policy(info, [path = string(info[1], "path"), names = strings(info[2], "names")](Policy& policy) {
-    policy.save_parameters(path, names);
-  });
-}
-
-Task save_adapter(const Napi::CallbackInfo& info) {
-  return on_policy(info, [path = string(info[1], "path")](Policy& policy) { policy.save_adapter(path); });
-}
-
-Task save_optimizer(const Napi::CallbackInfo& info) {
-  return on_policy(info, [path = string(info[1], "path")](Policy& policy) { policy.save_optimizer(path); });
-}
-
 Task reset_optimizer(const Napi::CallbackInfo& info) {
   return on_policy(info, [](Policy& policy) { policy.optimizer().reset(); });
 }
@@ -209,9 +195,6 @@ void register_policy(Napi::Env env, Napi::Object exports) {
   add_promise(env, exports, "parameter", parameter);
   add_promise(env, exports, "gradient", gradient);
   add_promise(env, exports, "logits", logits);
-  add_promise(env, exports, "saveParameters", save_parameters);
-  add_promise(env, exports, "saveAdapter", save_adapter);
-  add_promise(env, exports, "saveOptimizer", save_optimizer);
   add_promise(env, exports, "resetOptimizer", reset_optimizer);
   add_promise(env, exports, "loadOptimizer", load_optimizer);
 }

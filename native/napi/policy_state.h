@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "policy/policy.h"
+#include "runtime/job_thread.h"
 #include "runtime/memory.h"
-#include "runtime/torch_thread.h"
 
 namespace magic {
 
@@ -26,7 +26,7 @@ struct PolicyState {
                 delete state;
                 return_free_memory();
               };
-              auto& thread = TorchThread::instance();
+              auto& thread = torch_thread();
               if (thread.is_current())
                 destroy();
               else

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "napi/error.h"
-#include "runtime/torch_thread.h"
 
 namespace magic {
 
@@ -205,12 +204,13 @@ Napi::Value promise_task(Napi::Env env, const std::function<Task()>& prepare) {
   if (napi_create_promise(env, &deferred, &promise) != napi_ok) throw Napi::Error::New(env);
   try {
     Task task = prepare();
+    auto& thread = task.thread == nullptr ? torch_thread() : *task.thread;
     const auto channel = calls.channel();
     const auto cancel = task.cancel;
     const auto id = calls.next_id();
     const Reports reports = reports_of(task, channel, id);
     calls.add(env, deferred, cancel, std::move(task.on_progress), std::move(task.on_part));
-    TorchThread::instance().post(
+    thread.post(
         [channel, cancel, id, reports, run = std::move(task.run)]() mutable {
           if (channel->closed()) return;
           Message message;

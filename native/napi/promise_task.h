@@ -1,6 +1,6 @@
 #pragma once
-// One asynchronous call: inputs are converted on the JS thread, the work runs on the torch thread, and the promise
-// settles on the thread of the environment that called.
+// One asynchronous call: inputs are converted on the JS thread, the work runs on the torch thread (or the one that
+// writes files), and the promise settles on the thread of the environment that called.
 
 #include <cstdint>
 #include <functional>
@@ -8,6 +8,7 @@
 
 #include "napi/addon_api.h"
 #include "runtime/cancel.h"
+#include "runtime/job_thread.h"
 
 namespace magic {
 
@@ -22,10 +23,11 @@ struct Reports {
 };
 
 struct Task {
-  std::function<Deliver(const Reports&)> run;  // on the torch thread
+  std::function<Deliver(const Reports&)> run;
   std::shared_ptr<Cancel> cancel{};
   Napi::FunctionReference on_progress{};
   Napi::FunctionReference on_part{};
+  JobThread* thread = nullptr;  // the torch thread where it is null
 };
 
 // Calls `prepare` at once; whatever it or the work throws rejects the promise.

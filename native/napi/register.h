@@ -10,7 +10,9 @@
 namespace magic {
 
 void register_runtime(Napi::Env env, Napi::Object exports);     // versions, createCancel, cancel
+void register_profile(Napi::Env env, Napi::Object exports);     // startTrace, stopTrace, peakFlops
 void register_policy(Napi::Env env, Napi::Object exports);      // create, load, dispose, parameters, save
+void register_snapshot(Napi::Env env, Napi::Object exports);    // snapshot, disposeSnapshot, writeParameters, ...
 void register_training(Napi::Env env, Napi::Object exports);    // score, computeGradients, trainStep
 void register_generation(Napi::Env env, Napi::Object exports);  // generate
 void register_head(Napi::Env env, Napi::Object exports);        // head

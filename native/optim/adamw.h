@@ -19,6 +19,7 @@ class AdamW {
   void step(Weights& weights, const OptimizerOptions& options, double scale);
 
   int64_t step_count() const { return step_count_; }
+  bool has_moments() const { return !first_.empty(); }
   // Moments in the order of weights.trained(), allocated as zeros at first need.
   std::vector<at::Tensor>& first_moments(Weights& weights);
   std::vector<at::Tensor>& second_moments(Weights& weights);

@@ -10,6 +10,7 @@
 
 #include "policy/linear.h"
 #include "policy/tiled_attention.h"
+#include "runtime/trace.h"
 
 namespace magic {
 
@@ -76,6 +77,7 @@ AttentionInput tiled_input(const Shape& shape, const Packing& packing, const at:
 }  // namespace
 
 at::Tensor attention_forward(const Shape& shape, const Packing& packing, const at::Tensor& qkv, AttentionSaved* saved) {
+  const Span span("attention");
   at::Tensor output = at::empty({qkv.size(0), shape.head_count * shape.head_dim}, qkv.options());
   if (saved) saved->logsum.clear();
   if (qkv.is_cpu()) {
@@ -108,6 +110,7 @@ at::Tensor attention_forward(const Shape& shape, const Packing& packing, const a
 
 at::Tensor attention_backward(const Shape& shape, const Packing& packing, const at::Tensor& qkv,
                               const AttentionSaved& saved, const at::Tensor& d_output) {
+  const Span span("attention backward");
   if (qkv.is_cpu()) {
     const at::Tensor qkv32 = qkv.to(at::kFloat).contiguous(), output32 = saved.output.to(at::kFloat),
                      d_output32 = d_output.to(at::kFloat).contiguous();

@@ -7,6 +7,7 @@
 #include "policy/linear.h"
 #include "policy/mlp.h"
 #include "policy/norm.h"
+#include "runtime/trace.h"
 
 namespace magic {
 
@@ -19,6 +20,7 @@ at::Tensor heads_of(const Shape& shape, const at::Tensor& qkv, int64_t first, in
 
 at::Tensor layer_forward(const Shape& shape, LayerWeights& layer, int64_t index, const at::Tensor& input,
                          const Rope& rope, const Attend& attend, LayerSaved* saved) {
+  const Span span("layer forward");
   const double epsilon = shape.rms_norm_epsilon;
   const int64_t q_heads = shape.head_count, kv_heads = shape.key_value_head_count;
   at::Tensor qkv = linear(rms_norm(input, layer.input_norm.value, epsilon), layer.qkv);
@@ -43,6 +45,7 @@ at::Tensor layer_forward(const Shape& shape, LayerWeights& layer, int64_t index,
 
 at::Tensor layer_backward(const Shape& shape, LayerWeights& layer, const Packing& packing, const Rope& rope,
                           LayerSaved& saved, const at::Tensor& d_y) {
+  const Span span("layer backward");
   const double epsilon = shape.rms_norm_epsilon;
   const int64_t q_heads = shape.head_count, kv_heads = shape.key_value_head_count;
 
@@ -83,6 +86,7 @@ Attend packed_attention(const Shape& shape, const Packing& packing) {
 
 at::Tensor decoder_forward(const Shape& shape, Weights& weights, const at::Tensor& tokens, const Rope& rope,
                            const Attend& attend, Activations* saved) {
+  const Span span("forward");
   at::Tensor hidden = at::embedding(weights.embedding.value, tokens);
   if (saved) saved->layers.assign(weights.layers.size(), {});
   for (size_t i = 0; i < weights.layers.size(); i++) {
@@ -96,6 +100,7 @@ at::Tensor decoder_forward(const Shape& shape, Weights& weights, const at::Tenso
 
 void decoder_backward(const Shape& shape, Weights& weights, const Packing& packing, const at::Tensor& tokens,
                       const Rope& rope, Activations& saved, const at::Tensor& d_hidden) {
+  const Span span("backward");
   at::Tensor d_x = rms_norm_backward(saved.last, weights.final_norm.value, shape.rms_norm_epsilon, d_hidden,
                                      weights.final_norm.gradient);
   const Attend attend = packed_attention(shape, packing);

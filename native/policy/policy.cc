@@ -4,7 +4,6 @@
 #include <ATen/Context.h>
 #include <ATen/Generator.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/full.h>
 
 #include <algorithm>
 #include <cmath>
@@ -143,38 +142,17 @@ at::Tensor Policy::logits(const std::vector<int32_t>& token_ids) {
   return float_product(hidden.narrow(0, hidden.size(0) - 1, 1), weights_.head().value.t()).view({-1}).to(at::kCPU);
 }
 
-void Policy::save_parameters(const std::string& path, const std::vector<std::string>& names) {
-  std::vector<std::pair<std::string, at::Tensor>> tensors;
-  for (const std::string& name : names) {
-    const NamedSlice slice = find(name);
-    tensors.emplace_back(name, weights_.merged(slice));
-  }
-  write_safetensors(path, tensors);
+std::shared_ptr<Snapshot> Policy::snapshot() {
+  auto snapshot = std::make_shared<Snapshot>(shape_, weights_, optimizer_);
+  snapshots_.push_back(snapshot);
+  return snapshot;
 }
 
-void Policy::save_adapter(const std::string& path) {
-  std::vector<std::pair<std::string, at::Tensor>> tensors;
-  for (const NamedSlice& slice : weights_.adapter_slices()) {
-    tensors.emplace_back(slice.name, slice.of(slice.parameter->master));
+void Policy::keep_snapshots() {
+  for (const auto& each : snapshots_) {
+    if (const auto snapshot = each.lock()) snapshot->own();
   }
-  write_safetensors(path, tensors);
-}
-
-void Policy::save_optimizer(const std::string& path) {
-  weights_.prepare_training();
-  std::vector<std::pair<std::string, at::Tensor>> tensors;
-  const std::vector<at::Tensor>& first = optimizer_.first_moments(weights_);
-  const std::vector<at::Tensor>& second = optimizer_.second_moments(weights_);
-  const std::vector<Parameter*> parameters = weights_.trained();
-  for (const NamedSlice& slice : weights_.trained_slices(shape_)) {
-    size_t i = 0;
-    while (parameters[i] != slice.parameter) i++;
-    tensors.emplace_back("master." + slice.name, slice.of(slice.parameter->master));
-    tensors.emplace_back("exp_avg." + slice.name, slice.of(first[i]));
-    tensors.emplace_back("exp_avg_sq." + slice.name, slice.of(second[i]));
-  }
-  tensors.emplace_back("step", at::full({1}, static_cast<double>(optimizer_.step_count()), at::kDouble));
-  write_safetensors(path, tensors);
+  snapshots_.clear();
 }
 
 void Policy::load_optimizer(const SafetensorsReader& reader) {
@@ -196,6 +174,7 @@ void Policy::load_optimizer(const SafetensorsReader& reader) {
     copies.emplace_back(slice.of(first[i]), reader.get("exp_avg." + slice.name, slice.shape));
     copies.emplace_back(slice.of(second[i]), reader.get("exp_avg_sq." + slice.name, slice.shape));
   }
+  keep_snapshots();
   for (auto& [target, source] : copies) target.copy_(source);
   optimizer_.set_step_count(static_cast<int64_t>(step));
   weights_.refresh_values();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "checkpoint/safetensors.h"
+#include "checkpoint/snapshot.h"
 #include "optim/adamw.h"
 #include "policy/shape.h"
 #include "policy/weights.h"
@@ -34,11 +35,12 @@ class Policy {
   at::Tensor gradient(const std::string& name);              // float32 CPU copy
   at::Tensor logits(const std::vector<int32_t>& token_ids);  // [V] float32 CPU, last position
 
-  // In the compute type, adapters merged into what they adapt.
-  void save_parameters(const std::string& path, const std::vector<std::string>& names);
-  void save_adapter(const std::string& path);  // PEFT's names, float32
-  void save_optimizer(const std::string& path);
   void load_optimizer(const SafetensorsReader& reader);
+
+  // What it is now, for another thread to write.
+  std::shared_ptr<Snapshot> snapshot();
+  // Before anything that is trained changes in place: snapshots that are still written take copies.
+  void keep_snapshots();
 
  private:
   NamedSlice find(const std::string& name);
@@ -47,6 +49,7 @@ class Policy {
   Shape shape_;
   Weights weights_;
   AdamW optimizer_;
+  std::vector<std::weak_ptr<Snapshot>> snapshots_;
 };
 
 }  // namespace magic

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "policy/linear.h"
+#include "runtime/trace.h"
 
 namespace magic {
 
@@ -116,6 +117,7 @@ at::Tensor attend_gathered(const Shape& shape, const KvCache& cache, int64_t lay
 
 at::Tensor decode_attention(const Shape& shape, const KvCache& cache, int64_t layer, const at::Tensor& queries,
                             const std::vector<const BlockTable*>& tables) {
+  const Span span("attention");
   const bool blocks = queries.is_cpu() && queries.scalar_type() == at::kFloat;
   return (blocks ? attend_blocks : attend_gathered)(shape, cache, layer, queries, tables);
 }

@@ -13,6 +13,7 @@
 #include "rollout/decode_attention.h"
 #include "rollout/kv_cache.h"
 #include "rollout/sampler.h"
+#include "runtime/trace.h"
 
 namespace magic {
 
@@ -20,6 +21,8 @@ namespace {
 
 // Prompts are prefilled together up to this many tokens.
 constexpr int64_t kPrefillTokens = 4096;
+// One decoding step in so many is traced with what is inside of it.
+constexpr int64_t kTracedDecode = 16;
 
 struct Sequence {
   size_t prompt, sample;
@@ -76,6 +79,7 @@ class Generation {
 
   // Computes the next prompts, as many as there is room for their samples, one at least.
   void prefill() {
+    const Span span("prefill");
     Packing packing;
     std::vector<int64_t> last_rows, slots;
     int64_t places = free_places();
@@ -129,6 +133,8 @@ class Generation {
 
   // One token for every running sequence.
   void decode() {
+    const Span span("decode");
+    const Brief brief(decoded_++ % kTracedDecode != 0);
     std::vector<int64_t> tokens, positions, slots;
     std::vector<const BlockTable*> tables;
     for (Sequence& sequence : running_) {
@@ -145,6 +151,7 @@ class Generation {
     const at::Tensor logits =
         logits_of(decoder_forward(shape_, weights_, token_tensor(tokens, weights_.device),
                                   make_rope(shape_, positions, weights_.device), attend, nullptr));
+    const Span sample("sample");
     std::vector<SampledToken> drawn(running_.size());
     at::parallel_for(0, static_cast<int64_t>(running_.size()), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) {
@@ -164,12 +171,14 @@ class Generation {
   }
 
   void store(int64_t layer, const at::Tensor& slots, const at::Tensor& qkv) {
+    const Span span("kv write");
     const int64_t q = shape_.head_count * shape_.head_dim, kv = shape_.key_value_head_count * shape_.head_dim;
     cache_.write(layer, slots, qkv.narrow(1, q, kv), qkv.narrow(1, q + kv, kv));
   }
 
   // [n, V] float32 on the CPU, where tokens are drawn.
   at::Tensor logits_of(const at::Tensor& hidden) {
+    const Span span("logits");
     return float_product(hidden, weights_.head().value.t()).to(at::kCPU).contiguous();
   }
 
@@ -211,7 +220,7 @@ class Generation {
   std::vector<Sequence> running_;
   std::deque<WaitingPrompt> waiting_;
   size_t next_prompt_ = 0;
-  int64_t tokens_ = 0, finished_ = 0;
+  int64_t tokens_ = 0, finished_ = 0, decoded_ = 0;
 };
 
 }  // namespace
@@ -235,6 +244,7 @@ void GenerateOptions::validate(int64_t vocab_size) const {
 std::vector<std::vector<Completion>> generate(Policy& policy, const std::vector<GeneratePrompt>& prompts,
                                               const GenerateOptions& options, const Cancel& cancel,
                                               const GenerateReports& reports) {
+  const Span span("generate");
   const int64_t vocab = policy.shape().vocab_size;
   options.validate(vocab);
   if (prompts.empty()) throw Error("INVALID_ARGUMENT", "prompts is empty: give at least one prompt");

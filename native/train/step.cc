@@ -13,6 +13,7 @@
 #include "policy/decoder.h"
 #include "policy/packing.h"
 #include "runtime/memory.h"
+#include "runtime/trace.h"
 
 namespace magic {
 
@@ -74,6 +75,7 @@ const float* data_or_null(const std::vector<float>& values) { return values.empt
 }  // namespace
 
 Scores score(Policy& policy, const Batch& batch, const ScoreOptions& options, const Cancel& cancel) {
+  const Span span("score");
   batch.validate(policy.shape().vocab_size);
   const int64_t responses = batch.response_token_count();
   Scores scores{std::vector<float>(responses), std::vector<float>(responses)};
@@ -95,6 +97,7 @@ Scores score(Policy& policy, const Batch& batch, const ScoreOptions& options, co
 
 StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const LossOptions& options,
                             const Cancel& cancel) {
+  const Span span("gradients");
   const Clock::time_point start = Clock::now();
   batch.validate(policy.shape().vocab_size, options);
   cancel.check();
@@ -166,8 +169,10 @@ StepStats train_step(Policy& policy, const TrainingBatch& batch, const LossOptio
                      const OptimizerOptions& optimizer, const Cancel& cancel) {
   StepStats stats = compute_gradients(policy, batch, loss, cancel);
   cancel.check();
+  const Span span("optimizer");
   const Clock::time_point start = Clock::now();
   if (!stats.skipped) {
+    policy.keep_snapshots();
     const bool clip = optimizer.max_grad_norm > 0 && stats.grad_norm > optimizer.max_grad_norm;
     policy.optimizer().step(policy.weights(), optimizer, clip ? optimizer.max_grad_norm / (stats.grad_norm + 1e-6) : 1);
   }

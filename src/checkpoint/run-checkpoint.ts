@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EntropyControllerState } from '../control/entropy-controller.ts'
 import { syncFolder, writeAtomic } from '../metrics/atomic-write.ts'
-import type { Policy } from '../policy/policy.ts'
+import type { PolicySnapshot } from '../policy/snapshot.ts'
 import type { StageState } from '../stage/stage-scheduler.ts'
 
 /** What a run needs, beside weights and optimizer, to go on exactly. Plain JSON in trainer.json. */
@@ -53,7 +53,7 @@ export function optimizerPath(checkpoint: string): string {
  */
 export async function prepareCheckpoint(
   folder: string,
-  policy: Pick<Policy, 'save' | 'saveAdapter' | 'saveOptimizer' | 'lora'>,
+  policy: Pick<PolicySnapshot, 'save' | 'saveAdapter' | 'saveOptimizer' | 'lora'>,
   state: TrainerState,
 ): Promise<{ commit(): Promise<void> }> {
   const name = stepName(state.step)

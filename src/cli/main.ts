@@ -36,6 +36,7 @@ function program(): Command {
     .requiredOption('-c, --config <file>', 'YAML file with the run')
     .option('--resume', 'go on from the newest checkpoint of the run folder')
     .option('--dry-run', 'print the resolved config, with where each value came from, and stop')
+    .option('--profile [file]', 'write a Chrome trace of the second step, by default to profile.json in the run folder')
     .argument('[overrides...]', 'settings on top of the file, as steps=8 or entropy.target=0.3')
     .action(async (overrides, options) => (await import('./train.ts')).train({ ...options, overrides }))
 

@@ -15,6 +15,7 @@ export async function train(options: {
   overrides: string[]
   resume?: boolean
   dryRun?: boolean
+  profile?: string | boolean
 }): Promise<void> {
   const resolved = await resolveTrainConfig({ file: options.config, overrides: options.overrides })
   if (options.dryRun) {
@@ -28,6 +29,7 @@ export async function train(options: {
   try {
     const summary = await runTraining(config, {
       resume: options.resume ?? false,
+      profile: options.profile ?? false,
       signal: interrupt.signal,
       onNote: (text) => progress.line(text),
       onProgress: (at) => progress.progress(at),

@@ -38,6 +38,10 @@ export class RunFolder {
     this.evaluations = new JsonLines(join(path, 'evaluation.jsonl'))
   }
 
+  get profilePath(): string {
+    return join(this.path, 'profile.json')
+  }
+
   get checkpoints(): string {
     return join(this.path, 'checkpoints')
   }

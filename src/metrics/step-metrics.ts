@@ -1,6 +1,7 @@
 import { summariseGroups } from '../advantage/reject.ts'
 import type { StepStats } from '../policy/policy.ts'
 import { isTruncated, type Rollout, type RolloutGroup } from '../rollout/rollout.ts'
+import type { UpdateRates } from '../train/run-position.ts'
 import type { Verdict } from '../verify/verifier.ts'
 import { mean, share, spread, standardDeviation } from './statistics.ts'
 import type { Stopwatch } from './stopwatch.ts'
@@ -42,10 +43,7 @@ export interface StepRecord {
   /** One an update; empty where every group was rejected. */
   updates: readonly StepStats[]
   entropy: EntropyEstimates
-  /** State of the controller when the step began, and what the loss used. */
-  coefficient: number
-  appliedCoefficient: number
-  learningRate: number
+  rates: UpdateRates
 }
 
 /**
@@ -73,15 +71,15 @@ export function stepMetrics(record: StepRecord): Metrics {
     'actor/policy_loss': weighted((update) => update.policyLoss),
     'actor/entropy': record.entropy.full,
     'actor/entropy_sampled': record.entropy.sampled,
-    'actor/entropy_coefficient': record.coefficient,
-    'actor/entropy_coefficient_applied': record.appliedCoefficient,
+    'actor/entropy_coefficient': record.rates.coefficient,
+    'actor/entropy_coefficient_applied': record.rates.entropyCoefficient,
     'actor/clip_fraction': weighted((update) => update.clipFraction),
     'actor/clip_fraction_low': weighted((update) => update.clipFractionLow),
     'actor/clip_fraction_high': weighted((update) => update.clipFractionHigh),
     'actor/approx_kl': weighted((update) => update.approxKl),
     'actor/kl': weighted((update) => update.kl),
     'actor/grad_norm': mean(applied.map((update) => update.gradNorm)),
-    'actor/learning_rate': record.learningRate,
+    'actor/learning_rate': record.rates.learningRate,
     'actor/updates_per_step': record.updatesPerStep,
     'actor/updates': updates.length,
     'actor/updates_skipped': updates.length - applied.length,
@@ -108,22 +106,16 @@ export function stepMetrics(record: StepRecord): Metrics {
 export const stepMetricNames: readonly string[] = Object.keys(
   stepMetrics({
     ...{ step: 0, stage: 1, updatesPerStep: 1, groups: [], updates: [], entropy: estimateEntropy([]) },
-    ...{ coefficient: 0, appliedCoefficient: 0, learningRate: 0 },
+    rates: { coefficient: 0, entropyCoefficient: 0, learningRate: 0 },
   }),
 )
 
-/** Seconds of each phase, milliseconds a token, tokens a second and memory: what differs from run to run. */
-export function timingMetrics(
-  clock: Stopwatch,
-  groups: readonly RolloutGroup[],
-  updates: readonly StepStats[],
-): Record<string, number> {
+/** Seconds of each phase and milliseconds a token. */
+export function timingMetrics(clock: Stopwatch, groups: readonly RolloutGroup[]): Record<string, number> {
   const phases = ['rollout', 'verify', 'update', 'evaluate', 'checkpoint']
   const responseTokens = groups
     .flatMap(({ rollouts }) => rollouts)
     .reduce((sum, { completionTokenIds }) => sum + completionTokenIds.length, 0)
-  const promptTokens = groups.reduce((sum, { prompt, rollouts }) => sum + prompt.tokenIds.length * rollouts.length, 0)
-  const training = ['rollout', 'verify', 'update'].reduce((sum, phase) => sum + clock.seconds(phase), 0)
   const latencies = groups.flatMap(({ verifySeconds = [] }) => verifySeconds)
   const perToken = (phase: string) => (responseTokens === 0 ? 0 : (clock.seconds(phase) * 1000) / responseTokens)
   return {
@@ -134,9 +126,6 @@ export function timingMetrics(
     ...Object.fromEntries(
       ['rollout', 'verify', 'update'].map((phase) => [`timing_per_token_ms/${phase}`, perToken(phase)]),
     ),
-    // As verl counts: prompt and response tokens of the step, each sequence on its own.
-    'perf/tokens_per_second': training === 0 ? 0 : (promptTokens + responseTokens) / training,
-    'perf/peak_memory_bytes': updates.at(-1)?.peakMemoryBytes ?? process.resourceUsage().maxRSS * 1024,
   }
 }
 

@@ -12,10 +12,13 @@ import type { NativeCompletion, NativeGenerateOptions, NativePrompt } from './ge
 import type { NativeHeadInput, NativeHeadOutput, NativeProductInput } from './head-contract.ts'
 
 declare const policyBrand: unique symbol
+declare const snapshotBrand: unique symbol
 declare const cancelBrand: unique symbol
 
 /** A policy that lives on the torch thread. Opaque; type-tagged natively. */
 export type PolicyHandle = { readonly [policyBrand]: true }
+/** What a policy was at one moment. Opaque; type-tagged natively. */
+export type SnapshotHandle = { readonly [snapshotBrand]: true }
 /** Stops a running call at its next token or micro-batch. Opaque; type-tagged natively. */
 export type CancelHandle = { readonly [cancelBrand]: true }
 
@@ -198,11 +201,30 @@ export interface NativeVersions {
   threads: number
 }
 
+/** Spans of the torch thread, in the order of their ends; they nest. */
+export interface NativeTrace {
+  names: string[]
+  /** [E] index into `names` */
+  name: Uint32Array
+  /** [E] microseconds of the clock of process.hrtime */
+  begin: Float64Array
+  end: Float64Array
+  /** spans left out, past the bound on memory of a million */
+  dropped: number
+}
+
 export interface NativeAddon {
   readonly contract: string // the contractDigest() that it was compiled with
   versions(): NativeVersions
   createCancel(): CancelHandle
   cancel(handle: CancelHandle): void
+
+  /** Records spans of the torch thread from now on; what an earlier start recorded is forgotten. */
+  startTrace(): Promise<void>
+  /** Ends the recording and hands it over. */
+  stopTrace(): Promise<NativeTrace>
+  /** Floating point operations a second of large products on the policy's device in its compute type, measured once a process in 0.2 s. */
+  peakFlops(policy: PolicyHandle): Promise<number>
 
   createPolicy(shape: ModelShape, options: NativePolicyOptions & { seed: bigint }): Promise<PolicyHandle>
   loadPolicy(shape: ModelShape, tensors: TensorSource[], options: NativePolicyOptions): Promise<PolicyHandle>
@@ -217,13 +239,20 @@ export interface NativeAddon {
   /** [V] logits at the last position of one sequence, temperature 1. */
   logits(policy: PolicyHandle, tokenIds: Int32Array): Promise<Float32Array>
 
-  /** Writes one safetensors file with these parameters in the compute type, the adapter merged into them, atomically. */
-  saveParameters(policy: PolicyHandle, path: string, names: string[]): Promise<void>
+  /** What the policy is now; it shares memory with the policy until that is about to change, and takes copies then. */
+  snapshot(policy: PolicyHandle): Promise<SnapshotHandle>
+  /** Frees it once the writing already queued is done. Idempotent. */
+  disposeSnapshot(snapshot: SnapshotHandle): void
+  /**
+   * Writes one safetensors file with these parameters in the compute type, the adapter merged into them, atomically. All
+   * three write on a thread of their own, in the order of the calls.
+   */
+  writeParameters(snapshot: SnapshotHandle, path: string, names: string[]): Promise<void>
   /** Writes the adapter in float32 under PEFT's names as one safetensors file, atomically. */
-  saveAdapter(policy: PolicyHandle, path: string): Promise<void>
+  writeAdapter(snapshot: SnapshotHandle, path: string): Promise<void>
   /** Writes masters, moments and the step count as one safetensors file, atomically. */
-  saveOptimizer(policy: PolicyHandle, path: string): Promise<void>
-  /** `tensors` as saveOptimizer named them: `master.*`, `exp_avg.*`, `exp_avg_sq.*`, `step`. */
+  writeOptimizer(snapshot: SnapshotHandle, path: string): Promise<void>
+  /** `tensors` as writeOptimizer named them: `master.*`, `exp_avg.*`, `exp_avg_sq.*`, `step`. */
   loadOptimizer(policy: PolicyHandle, tensors: TensorSource[]): Promise<void>
   /** Moments and step count as of a new policy. */
   resetOptimizer(policy: PolicyHandle): Promise<void>

@@ -5,6 +5,7 @@ import type { Prompt } from '../data/prompt.ts'
 import { hashPrompts } from '../data/prompt-hash.ts'
 import type { RunFolder } from '../metrics/run-folder.ts'
 import type { Policy } from '../policy/policy.ts'
+import type { PolicySnapshot } from '../policy/snapshot.ts'
 
 /** What the trainer knows beside what identifies the run. */
 export type TrainerProgressState = Pick<TrainerState, 'step' | 'evaluated' | 'controller' | 'stages' | 'seconds'>
@@ -16,6 +17,9 @@ export class Checkpointer {
   readonly #config: Pick<RecipeConfig, 'seed' | 'checkpointEvery' | 'keepCheckpoints'>
   readonly #identity: Pick<TrainerState, 'seed' | 'promptCount' | 'promptHash'>
   #savedStep = 0
+  /** Never rejects. */
+  #writing: Promise<void> | undefined
+  #failure: { error: unknown } | undefined
 
   constructor(
     folder: RunFolder,
@@ -39,17 +43,46 @@ export class Checkpointer {
     return checkpointEvery > 0 && step % checkpointEvery === 0
   }
 
-  /** Writes everything; `commit` makes it the newest checkpoint, in one rename, and removes old ones. */
-  async prepare(progress: TrainerProgressState): Promise<{ commit(): Promise<void> }> {
-    const { checkpoints } = this.#folder
-    const state: TrainerState = { version: 3, ...this.#identity, ...progress }
-    const prepared = await prepareCheckpoint(checkpoints, this.#policy, state)
+  /**
+   * Takes a snapshot of the policy, and `write` starts to write it: from then on the run goes on meanwhile. The one before
+   * is waited for first, so that there is one snapshot at most.
+   *
+   * @throws what the writing of the one before failed with
+   */
+  async prepare(progress: TrainerProgressState): Promise<{ write(): void }> {
+    await this.written()
+    const state: TrainerState = structuredClone({ version: 3, ...this.#identity, ...progress })
+    const snapshot = await this.#policy.snapshot()
     return {
-      commit: async () => {
-        await prepared.commit()
-        this.#savedStep = state.step
-        await this.prune()
+      write: () => {
+        this.#writing = this.#write(snapshot, state).catch((error) => {
+          this.#failure = { error }
+        })
       },
+    }
+  }
+
+  /** Waits for the checkpoint under way. @throws what its writing failed with */
+  async written(): Promise<void> {
+    await this.#writing
+    this.check()
+  }
+
+  /** Throws what the writing of the last checkpoint failed with, once, and waits for nothing. */
+  check(): void {
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure) throw failure.error
+  }
+
+  async #write(snapshot: PolicySnapshot, state: TrainerState): Promise<void> {
+    try {
+      const prepared = await prepareCheckpoint(this.#folder.checkpoints, snapshot, state)
+      await prepared.commit()
+      this.#savedStep = state.step
+      await this.prune()
+    } finally {
+      snapshot.dispose()
     }
   }
 

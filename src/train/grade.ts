@@ -1,5 +1,6 @@
 import { groupAdvantages, isDegenerate } from '../advantage/group-advantage.ts'
 import { overlongPenalty } from '../advantage/overlong-penalty.ts'
+import type { Profile } from '../metrics/profile.ts'
 import { isTruncated, type Rollout, type RolloutGroup, type Sampled } from '../rollout/rollout.ts'
 import type { Stage } from '../stage/resolve-stages.ts'
 import type { Verdict, Verifier } from '../verify/verifier.ts'
@@ -13,17 +14,21 @@ export async function grade(
   verifier: Pick<Verifier, 'verify'>,
   { truncation, advantage, maxResponseLength }: Pick<Stage, 'truncation' | 'advantage' | 'maxResponseLength'>,
   signal?: AbortSignal,
+  profile?: Profile,
 ): Promise<RolloutGroup> {
   const verifySeconds: number[] = []
-  const verdicts = await verifyGroup(group, verifier, truncation.reward, signal, verifySeconds)
+  const verify = () => verifyGroup(group, verifier, truncation.reward, signal, verifySeconds)
+  const verdicts = await (profile ? profile.overlapping('verify group', verify, { prompt: group.prompt.id }) : verify())
   const rewards = verdicts.map(({ reward }, index) => {
     const { length } = group.rollouts[index]!.completionTokenIds
     return reward - overlongPenalty(length, { maxResponseLength, ...truncation })
   })
-  const advantages = groupAdvantages(rewards, group.rollouts.map(isTruncated), {
-    mask: truncation.advantageMask,
-    divideByStd: advantage.divideByStd,
-  })
+  const advantagesOf = () =>
+    groupAdvantages(rewards, group.rollouts.map(isTruncated), {
+      mask: truncation.advantageMask,
+      divideByStd: advantage.divideByStd,
+    })
+  const advantages = profile ? profile.work('advantages', advantagesOf) : advantagesOf()
   return { ...group, verdicts, verifySeconds, rewards, advantages, rejected: isDegenerate(advantages) }
 }
 

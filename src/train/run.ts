@@ -36,6 +36,8 @@ export interface RunOptions {
   signal?: AbortSignal
   onStep?: (report: StepReport) => void
   onProgress?: (progress: TrainerProgress) => void
+  /** Writes a Chrome trace of one step: to this path, or where it is true to profile.json in the run folder (docs/profiling.md). */
+  profile?: string | boolean
   /** A line worth showing: what was loaded, from where the run goes on. */
   onNote?: (text: string) => void
 }
@@ -84,6 +86,8 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
       ...(referencePolicy && { referencePolicy }),
       ...(evaluation && { evaluation }),
       onStage: (transition) => note(describeTransition(transition)),
+      onWarning: note,
+      ...(options.profile && { profile: options.profile === true ? folder.profilePath : options.profile }),
       ...(options.onStep && { onStep: options.onStep }),
       ...(options.onProgress && { onProgress: options.onProgress }),
     })

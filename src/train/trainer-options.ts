@@ -55,6 +55,10 @@ export interface TrainerOptions {
   onStage?: (transition: StageTransition, stage: Stage) => void
   onStep?: (report: StepReport) => void
   onProgress?: (progress: TrainerProgress) => void
+  /** Something that training goes on in spite of, but should not be so. */
+  onWarning?: (text: string) => void
+  /** Path of a Chrome trace of the second step, or of the first where there is no second (docs/profiling.md). */
+  profile?: string
 }
 
 /** The outcome of `run`. */

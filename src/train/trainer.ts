@@ -2,28 +2,31 @@ import { optimizerPath, type RunCheckpoint } from '../checkpoint/run-checkpoint.
 import { ConfigError } from '../config/config-error.ts'
 import { parseRecipe } from '../config/recipe.ts'
 import type { RecipeConfig } from '../config/recipe-schema.ts'
-import type { EntropyControllerState } from '../control/entropy-controller.ts'
-import { type EvaluationResult, evaluationMetrics } from '../evaluate/evaluate.ts'
 import { Evaluator } from '../evaluate/evaluator.ts'
+import { ModelFlops } from '../metrics/model-flops.ts'
+import { performanceMetrics, type StepWork } from '../metrics/performance-metrics.ts'
+import type { Profile } from '../metrics/profile.ts'
 import { RunFolder } from '../metrics/run-folder.ts'
-import { estimateEntropy, type Metrics, stepMetrics, timingMetrics } from '../metrics/step-metrics.ts'
+import { estimateEntropy, stepMetrics, timingMetrics } from '../metrics/step-metrics.ts'
 import { Stopwatch } from '../metrics/stopwatch.ts'
 import type { StepStats } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
 import { requireEvaluationMetrics } from '../stage/convergence.ts'
-import { resolveStages, type Stage } from '../stage/resolve-stages.ts'
-import { StageScheduler, type StageState, type StageTransition } from '../stage/stage-scheduler.ts'
+import { resolveStages } from '../stage/resolve-stages.ts'
+import { StageScheduler, type StageTransition } from '../stage/stage-scheduler.ts'
 import { FunctionVerifier } from '../verify/function-verifier.ts'
-import type { Verifier } from '../verify/verifier.ts'
 import { isAbort } from './abort.ts'
 import { Checkpointer } from './checkpointer.ts'
-import { type Collection, collectGroups } from './collect-groups.ts'
-import { entropyControl } from './entropy-control.ts'
-import { grade, trainedRollouts } from './grade.ts'
-import { learningRateAt } from './learning-rate.ts'
+import { trainedRollouts } from './grade.ts'
+import { GroupCollector } from './group-collector.ts'
 import { referenceOf } from './reference.ts'
+import { RunPosition, type UpdateRates } from './run-position.ts'
+import { SamplerAgreement } from './sampler-agreement.ts'
+import { StepProfile } from './step-profile.ts'
+import { StepRecorder } from './step-recorder.ts'
 import type { RunResult, StepReport, TrainerOptions, TrainerProgress } from './trainer-options.ts'
+import { trainedPrompts } from './training-batch.ts'
 import { updatePolicy, updatesPerStep } from './update.ts'
 
 export type { RunResult, StepReport, TrainerOptions, TrainerProgress }
@@ -39,12 +42,14 @@ export class Trainer {
   readonly config: RecipeConfig
   readonly folder: RunFolder | undefined
   readonly #options: TrainerOptions
-  readonly #verifier: Pick<Verifier, 'verify'>
-  readonly #engine: LocalEngine
-  readonly #scheduler: StageScheduler
+  readonly #position: RunPosition
+  readonly #collector: GroupCollector
   readonly #evaluator: Evaluator | undefined
   readonly #checkpointer: Checkpointer | undefined
-  #control: ReturnType<typeof entropyControl>
+  readonly #recorder: StepRecorder
+  readonly #agreement: SamplerAgreement
+  readonly #profile: StepProfile
+  readonly #flops: ModelFlops
   #started = false
   #step = 0
   /** Weights, counters and records are those of `#step`: no update or record of a failed step lies between. */
@@ -55,29 +60,34 @@ export class Trainer {
   constructor(options: TrainerOptions) {
     this.config = parseRecipe(options.config ?? {})
     const stages = resolveStages(this.config)
-    const { policy, tokenizer, prompts, verifier, evaluation } = options
+    const { policy, tokenizer, prompts, evaluation } = options
     if (prompts.length === 0) throw new ConfigError("'prompts': expected at least one prompt; got none")
     if (stages.some(({ klCoefficient }) => klCoefficient > 0) && !referenceOf(options))
       throw new ConfigError("'referencePolicy': expected a policy, as klCoefficient is above 0; it is missing")
     requireEvaluationMetrics(stages, evaluation && { every: evaluation.every })
+    const verifier =
+      typeof options.verifier === 'function'
+        ? new FunctionVerifier(options.verifier.name || 'reward', options.verifier)
+        : options.verifier
+    const engine = new LocalEngine(policy, tokenizer)
+    const { seed } = this.config
     this.#options = options
-    this.#verifier =
-      typeof verifier === 'function' ? new FunctionVerifier(verifier.name || 'reward', verifier) : verifier
-    this.#engine = new LocalEngine(policy, tokenizer)
-    this.#scheduler = new StageScheduler(stages, prompts, { seed: this.config.seed, epochs: options.epochs })
-    this.#control = entropyControl(this.#stage.entropy)
+    this.#position = new RunPosition(new StageScheduler(stages, prompts, { seed, epochs: options.epochs }))
+    this.#collector = new GroupCollector({ engine, verifier, seed, onProgress: options.onProgress })
     this.folder = options.output === undefined ? undefined : new RunFolder(options.output)
     this.#checkpointer = this.folder && new Checkpointer(this.folder, policy, prompts, this.config)
-    if (evaluation) this.#evaluator = new Evaluator(this.#engine, this.#verifier, evaluation, this.folder)
+    if (evaluation) this.#evaluator = new Evaluator(engine, verifier, evaluation, this.folder)
+    const { folder } = this
+    const [position, evaluator, checkpointer] = [this.#position, this.#evaluator, this.#checkpointer]
+    this.#recorder = new StepRecorder({ position, evaluator, checkpointer, folder, options })
+    this.#agreement = new SamplerAgreement(policy.dtype, options.onWarning)
+    this.#profile = new StepProfile(options.profile)
+    this.#flops = new ModelFlops(policy.shape, policy.lora)
   }
 
   /** Steps completed so far. */
   get step(): number {
     return this.#step
-  }
-
-  get #stage(): Stage {
-    return this.#scheduler.stage
   }
 
   /**
@@ -97,12 +107,13 @@ export class Trainer {
     let interrupted = false
     try {
       // The first evaluation, or the one that a resumed run was stopped in.
-      await this.#evaluateAgain(signal)
-      while (!this.#scheduler.done) await this.trainStep(signal)
-      await this.#evaluateAgain(signal)
+      await this.#recorder.evaluateAgain(this.#step, signal)
+      while (!this.#position.done) await this.#profile.record((profile) => this.#trainStep(signal, profile))
+      await this.#recorder.evaluateAgain(this.#step, signal)
     } catch (error) {
       if (!isAbort(error, signal)) {
         // Where saving fails as well, the first error is the cause.
+        await this.#checkpointer?.written().catch(() => {})
         await this.#save().catch(() => {})
         throw error
       }
@@ -116,38 +127,44 @@ export class Trainer {
       seconds,
       interrupted,
       accuracyBefore: this.#evaluator?.accuracyAt(0) ?? null,
-      accuracyAfter: (this.#scheduler.done ? this.#evaluator?.accuracyAt(this.#step) : undefined) ?? null,
+      accuracyAfter: (this.#position.done ? this.#evaluator?.accuracyAt(this.#step) : undefined) ?? null,
     }
   }
 
-  /** One training step: rollouts, their grades, and the updates that follow from them. */
+  /** One training step: rollouts, their grades, and the updates that follow from them; its checkpoint, where one is due, is complete. */
   async trainStep(signal?: AbortSignal): Promise<StepReport> {
+    const report = await this.#profile.record((profile) => this.#trainStep(signal, profile))
+    await this.#checkpointer?.written()
+    return report
+  }
+
+  async #trainStep(signal: AbortSignal | undefined, profile: Profile | undefined): Promise<StepReport> {
     signal?.throwIfAborted()
+    this.#checkpointer?.check()
     const step = this.#step + 1
-    const clock = new Stopwatch()
-    const before = this.#position()
+    const peakFlops = await this.#options.policy.peakFlops()
+    const clock = new Stopwatch(profile)
+    const before = this.#position.state()
     try {
       const transition = await this.#advance(step)
-      const stage = this.#stage
-      const groups = await this.#collect(step, clock, signal)
+      const { stage, stageNumber } = this.#position
+      const groups = await this.#collector.collect(step, this.#position, { clock, signal, profile })
       const kept = groups.filter((group) => !group.rejected)
       const entropy = estimateEntropy(trainedRollouts(kept.length > 0 ? kept : groups, stage))
-      const { controller, estimator } = this.#control
-      const coefficient = controller.coefficient
-      const appliedCoefficient = kept.length > 0 ? controller.applied(entropy[estimator]) : 0
-      const learningRate = learningRateAt(step - this.#scheduler.resetAt, stage)
-      const updates = await clock.time('update', () =>
-        this.#update(kept, { learningRate, entropyCoefficient: appliedCoefficient }, signal),
-      )
-      if (kept.length > 0) controller.observe(entropy[estimator])
-      const place = { step, stage: this.#scheduler.number, updatesPerStep: updatesPerStep(stage) }
-      const metrics = stepMetrics({ ...place, groups, updates, entropy, coefficient, appliedCoefficient, learningRate })
-      this.#scheduler.record(metrics, groups)
+      const rates = this.#position.rates(step, entropy, kept)
+      const updates = await clock.time('update', () => this.#update(kept, rates, signal))
+      this.#position.observe(entropy, kept)
+      const place = { step, stage: stageNumber, updatesPerStep: updatesPerStep(stage) }
+      const metrics = stepMetrics({ ...place, groups, updates, entropy, rates })
+      this.#position.record(metrics, groups)
       this.#step = step
       this.#whole = false
-      return await this.#record({ step, metrics, groups, transition, evaluations: [] }, updates, clock, signal)
+      const report: StepReport = { step, metrics, groups, transition, evaluations: [] }
+      const work = { groups, updates, trained: trainedPrompts(kept, stage), flops: this.#flops, peakFlops }
+      await this.#record(report, clock, work, signal)
+      return report
     } catch (error) {
-      if (this.#step < step) this.#restore(before)
+      if (this.#step < step) this.#position.restore(before)
       throw error
     }
   }
@@ -163,7 +180,7 @@ export class Trainer {
       const { state, path } = checkpoint
       this.#checkpointer?.resume(state)
       await this.#options.policy.loadOptimizer(optimizerPath(path))
-      this.#restore(state)
+      this.#position.restore(state)
       this.#step = state.step
       this.#seconds = () => state.seconds
     }
@@ -173,125 +190,44 @@ export class Trainer {
     await this.#evaluator?.resume()
   }
 
-  #position(): { controller: EntropyControllerState; stages: StageState } {
-    return { controller: this.#control.controller.state(), stages: this.#scheduler.state() }
-  }
-
-  #restore({ controller, stages }: { controller: EntropyControllerState; stages: StageState }): void {
-    this.#scheduler.restore(stages)
-    this.#control = entropyControl(this.#stage.entropy)
-    this.#control.controller.restore(controller)
-  }
-
-  /** Begins the next stage where the one before is over; the controller's state goes on where its kind is the same. */
+  /** Begins the next stage where the one before is over. */
   async #advance(step: number): Promise<StageTransition | undefined> {
-    const transition = this.#scheduler.advance(step)
+    const transition = this.#position.advance(step)
     if (!transition) return undefined
-    const state = this.#control.controller.state()
-    this.#control = entropyControl(this.#stage.entropy)
-    const { controller } = this.#control
-    if (!transition.resetController && controller.state().kind === state.kind) controller.restore(state)
     if (transition.resetOptimizer) await this.#options.policy.resetOptimizer()
-    this.#options.onStage?.(transition, this.#stage)
+    this.#options.onStage?.(transition, this.#position.stage)
     return transition
   }
 
-  #collect(step: number, clock: Stopwatch, signal: AbortSignal | undefined): Promise<RolloutGroup[]> {
-    const stage = this.#stage
-    const { groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize } = stage
-    const sampling = { samples: groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize }
-    const { onProgress } = this.#options
-    const rollout: Collection['rollout'] = (prompts, round, onGroup) =>
-      this.#engine.rollout(prompts, sampling, {
-        onGroup,
-        seeds: round === 0 ? [this.config.seed, step] : [this.config.seed, step, round],
-        signal,
-        onProgress: ({ tokens }) => onProgress?.({ step, phase: 'rollout', tokens }),
-      })
-    return collectGroups({
-      ...{ stage, stream: this.#scheduler.stream, rollout, clock },
-      grade: (sampled) => grade(sampled, this.#verifier, stage, signal),
-    })
-  }
-
-  #update(
+  async #update(
     kept: readonly RolloutGroup[],
-    rates: { learningRate: number; entropyCoefficient: number },
+    rates: UpdateRates,
     signal: AbortSignal | undefined,
   ): Promise<StepStats[]> {
     const { policy, onProgress } = this.#options
-    const referencePolicy = referenceOf(this.#options)
+    const { stage } = this.#position
     onProgress?.({ step: this.#step + 1, phase: 'update' })
     const onUpdate = () => {
       this.#whole = false
     }
-    return updatePolicy(policy, kept, { stage: this.#stage, ...rates, referencePolicy, signal, onUpdate })
+    const options = { stage, ...rates, referencePolicy: referenceOf(this.#options), signal, onUpdate }
+    const updates = await updatePolicy(policy, kept, options)
+    this.#agreement.check(this.#step + 1, updates)
+    return updates
   }
 
-  async #evaluate(signal: AbortSignal | undefined): Promise<EvaluationResult[]> {
-    const step = this.#step
-    if (!this.#evaluator || !(this.#evaluator.isDue(step) || this.#scheduler.done)) return []
-    const results = await this.#evaluator.run(step, signal, ({ tokens }) =>
-      this.#options.onProgress?.({ step, phase: 'evaluate', tokens }),
-    )
-    if (results.length > 0) {
-      const metrics: Record<string, number> = Object.assign({}, ...results.map(evaluationMetrics))
-      const { every } = this.#options.evaluation!
-      requireEvaluationMetrics(this.#scheduler.stages, { every, metrics: Object.keys(metrics) })
-      if (step > 0) this.#scheduler.recordEvaluation(metrics)
-    }
-    return results
-  }
-
-  /** The evaluation that the last step lacks, where it was stopped in it; its metrics join those of the step. */
-  async #evaluateAgain(signal: AbortSignal | undefined): Promise<void> {
-    const results = await this.#evaluate(signal)
-    if (results.length > 0)
-      await this.folder?.addToStep(this.#step, Object.assign({}, ...results.map(evaluationMetrics)))
-  }
-
-  /** Evaluation, records and checkpoint of a step whose updates are done: nothing that stops the evaluation undoes it. */
-  async #record(
-    report: StepReport,
-    updates: StepStats[],
-    clock: Stopwatch,
-    signal: AbortSignal | undefined,
-  ): Promise<StepReport> {
-    const { step, groups, transition } = report
-    const { folder } = this
-    let failed: { error: unknown } | undefined
-    report.evaluations = await clock
-      .time('evaluate', () => this.#evaluate(signal))
-      .catch((error) => {
-        if (!isAbort(error, signal)) failed = { error }
-        return []
-      })
-    const due = this.#scheduler.done || this.#checkpointer?.isDue(step)
-    const checkpoint = due ? await clock.time('checkpoint', () => this.#prepareCheckpoint()) : undefined
-
-    const timing = timingMetrics(clock, groups, updates)
-    const line: Metrics = Object.assign(report.metrics, ...report.evaluations.map(evaluationMetrics), timing)
-    // The line is durable before the checkpoint exists, so that a run resumed from it has every line up to it.
-    if (transition) await folder?.stages.append(transition)
-    await folder?.writeRollouts(step, groups)
-    await folder?.metrics.append(line)
-    this.#whole = true
-    await checkpoint?.commit()
-    this.#options.onStep?.(report)
-    if (failed) throw failed.error
-    return report
+  /** Evaluation, metrics, records and checkpoint. */
+  async #record(report: StepReport, clock: Stopwatch, work: StepWork, signal: AbortSignal | undefined): Promise<void> {
+    const finish = () => ({ ...timingMetrics(clock, report.groups), ...performanceMetrics(clock, work) })
+    await this.#recorder.record(report, { clock, seconds: this.#seconds, signal }, finish, () => {
+      this.#whole = true
+      this.#options.onStep?.(report)
+    })
   }
 
   /** Saves the last completed step, unless it is saved or the weights are no longer its own. */
   async #save(): Promise<void> {
-    if (this.#whole && this.#checkpointer && this.#step > this.#checkpointer.savedStep)
-      await (await this.#prepareCheckpoint())?.commit()
-  }
-
-  #prepareCheckpoint(): Promise<{ commit(): Promise<void> }> | undefined {
-    const step = this.#step
-    this.#options.onProgress?.({ step, phase: 'checkpoint' })
-    const evaluated = this.#evaluator?.accuracyAt(step) !== undefined
-    return this.#checkpointer?.prepare({ step, evaluated, ...this.#position(), seconds: this.#seconds() })
+    if (this.#whole) await this.#recorder.save(this.#step, this.#seconds())
+    else await this.#checkpointer?.written()
   }
 }

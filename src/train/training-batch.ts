@@ -1,4 +1,5 @@
 import type { AdvantageMask } from '../advantage/group-advantage.ts'
+import type { SharedPrompt } from '../metrics/model-flops.ts'
 import { isTruncated, type RolloutGroup } from '../rollout/rollout.ts'
 import type { Stage } from '../stage/resolve-stages.ts'
 
@@ -77,6 +78,20 @@ export function updateGroups(kept: readonly RolloutGroup[], promptsPerUpdate: nu
   const count = Math.ceil(kept.length / promptsPerUpdate)
   const start = (update: number) => Math.ceil((update * kept.length) / count)
   return Array.from({ length: count }, (_, update) => kept.slice(start(update), start(update + 1)))
+}
+
+/** The sequences of all updates of a step, each as often as it is trained on. */
+export function trainedPrompts(
+  kept: readonly RolloutGroup[],
+  { truncation, reuse }: Pick<Stage, 'truncation' | 'reuse'>,
+): SharedPrompt[] {
+  const once = kept.map((group) => ({
+    promptLength: group.prompt.tokenIds.length,
+    responseLengths: trainedSequences(group, truncation.advantageMask).map(
+      ({ completionTokenIds }) => completionTokenIds.length,
+    ),
+  }))
+  return Array.from({ length: reuse }, () => once).flat()
 }
 
 /**

@@ -5,6 +5,8 @@ import test from 'ava'
 import { writeAtomic } from '../../src/metrics/atomic-write.ts'
 import { niceTicks } from '../../src/metrics/chart.ts'
 import { JsonLines } from '../../src/metrics/json-lines.ts'
+import { ModelFlops } from '../../src/metrics/model-flops.ts'
+import { performanceMetrics } from '../../src/metrics/performance-metrics.ts'
 import { drawCurves } from '../../src/metrics/picture.ts'
 import { duration, ProgressLine } from '../../src/metrics/progress.ts'
 import { rolloutLines } from '../../src/metrics/rollout-records.ts'
@@ -13,6 +15,8 @@ import { mean, share, spread, standardDeviation } from '../../src/metrics/statis
 import { estimateEntropy, type Metrics, stepMetrics, timingMetrics } from '../../src/metrics/step-metrics.ts'
 import { Stopwatch } from '../../src/metrics/stopwatch.ts'
 import { terminalText } from '../../src/metrics/terminal-text.ts'
+import { modelShape } from '../../src/policy/model-config.ts'
+import type { StepStats } from '../../src/policy/policy.ts'
 import { group, stats } from './fixtures.ts'
 
 const groups = [
@@ -28,13 +32,26 @@ const record = {
     stats({ loss: 4, tokens: 2, gradNorm: 4 }),
   ],
   entropy: { full: 0.3, sampled: 0.4 },
-  coefficient: 0.01,
-  appliedCoefficient: 0.005,
-  learningRate: 1e-6,
+  rates: { coefficient: 0.01, entropyCoefficient: 0.005, learningRate: 1e-6 },
 }
 
+const shape = modelShape(
+  {
+    ...{ model_type: 'llama', vocab_size: 10, hidden_size: 8, intermediate_size: 16, num_hidden_layers: 2 },
+    ...{ num_attention_heads: 2, num_key_value_heads: 1, head_dim: 4, rms_norm_eps: 1e-6, rope_theta: 10000 },
+    ...{ tie_word_embeddings: true, max_position_embeddings: 64 },
+  },
+  'config',
+)
+const performanceOf = (updates: readonly StepStats[]) =>
+  performanceMetrics(new Stopwatch(), { groups, updates, trained: [], flops: new ModelFlops(shape), peakFlops: 1 })
+
 test('the names are those that the field uses', (t) => {
-  const names = Object.keys({ ...stepMetrics(record), ...timingMetrics(new Stopwatch(), groups, record.updates) })
+  const names = Object.keys({
+    ...stepMetrics(record),
+    ...timingMetrics(new Stopwatch(), groups),
+    ...performanceOf(record.updates),
+  })
   const area = (prefix: string, members: string) => members.split(' ').map((member) => `${prefix}/${member}`)
   for (const name of [
     ...area('actor', 'loss policy_loss entropy entropy_sampled entropy_coefficient entropy_coefficient_applied'),
@@ -47,7 +64,8 @@ test('the names are those that the field uses', (t) => {
     ...area('rollout', 'logprob_difference_mean logprob_difference_max'),
     ...area('timing_s', 'step rollout verify update evaluate checkpoint'),
     ...area('timing_per_token_ms', 'rollout verify update'),
-    ...area('perf', 'tokens_per_second peak_memory_bytes'),
+    ...area('perf', 'tokens_per_second tokens_per_second_rollout tokens_per_second_update mfu mfu_rollout'),
+    ...area('perf', 'peak_flops peak_memory_bytes'),
   ])
     t.true(names.includes(name), name)
 })
@@ -68,7 +86,11 @@ test('the metrics of a step, by hand', (t) => {
 })
 
 test('a step without an update has numbers everywhere', (t) => {
-  const metrics = { ...stepMetrics({ ...record, updates: [] }), ...timingMetrics(new Stopwatch(), groups, []) }
+  const metrics = {
+    ...stepMetrics({ ...record, updates: [] }),
+    ...timingMetrics(new Stopwatch(), groups),
+    ...performanceOf([]),
+  }
   for (const [name, value] of Object.entries(metrics)) t.true(Number.isFinite(value), name)
   t.is(metrics['actor/loss'], 0)
   t.is(metrics['actor/updates'], 0)

@@ -1,4 +1,4 @@
-#include "runtime/torch_thread.h"
+#include "runtime/job_thread.h"
 
 #include <c10/core/InferenceMode.h>
 #include <pthread.h>
@@ -16,12 +16,17 @@ constexpr auto kExitPatience = std::chrono::seconds(2);
 }
 
 // Leaked on purpose: a destructor at exit would race with the thread.
-TorchThread& TorchThread::instance() {
-  static auto* thread = new TorchThread();
+JobThread& torch_thread() {
+  static auto* thread = new JobThread("torch");
   return *thread;
 }
 
-TorchThread::TorchThread() {
+JobThread& file_thread() {
+  static auto* thread = new JobThread("files");
+  return *thread;
+}
+
+JobThread::JobThread(const char* name) : name_(name) {
   // Signals belong to Node's own thread; new threads inherit the mask.
   sigset_t all, before;
   sigfillset(&all);
@@ -32,7 +37,7 @@ TorchThread::TorchThread() {
   thread.detach();
 }
 
-void TorchThread::post(std::function<void()> job, std::shared_ptr<Cancel> cancel) {
+void JobThread::post(std::function<void()> job, std::shared_ptr<Cancel> cancel) {
   {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
@@ -41,11 +46,11 @@ void TorchThread::post(std::function<void()> job, std::shared_ptr<Cancel> cancel
   posted_.notify_one();
 }
 
-void TorchThread::loop() {
+void JobThread::loop() {
   // Gradients are written by hand, so nothing on this thread ever records a graph.
   c10::InferenceMode inference;
 #ifdef __linux__
-  pthread_setname_np(pthread_self(), "torch");
+  pthread_setname_np(pthread_self(), name_);
 #endif
   for (uint64_t count = 1;; ++count) {
     Job job;
@@ -71,8 +76,8 @@ void TorchThread::loop() {
 
 // Destructors of libtorch's statics run next: no work may be under way then. What can't be cancelled in time ends the
 // process here, with the same status.
-void TorchThread::at_exit(int status, void* self) {
-  auto& thread = *static_cast<TorchThread*>(self);
+void JobThread::at_exit(int status, void* self) {
+  auto& thread = *static_cast<JobThread*>(self);
   std::unique_lock lock(thread.mutex_);
   thread.stopping_ = true;
   if (thread.running_cancel_) thread.running_cancel_->requested = true;

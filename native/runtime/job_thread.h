@@ -1,5 +1,6 @@
 #pragma once
-// The one thread of the process that owns all torch state. Jobs run on it in the order in which they were posted.
+// Threads of the process on which jobs run in the order in which they were posted: one that owns all torch state, and
+// one that writes files from snapshots of it.
 
 #include <condition_variable>
 #include <deque>
@@ -12,11 +13,8 @@
 
 namespace magic {
 
-class TorchThread {
+class JobThread {
  public:
-  // Started at first use and never joined: what is queued or runs when the process exits is dropped.
-  static TorchThread& instance();
-
   // A job must not throw. `cancel` is raised where the process exits while the job runs.
   void post(std::function<void()> job, std::shared_ptr<Cancel> cancel = nullptr);
   bool is_current() const { return std::this_thread::get_id() == id_; }
@@ -27,7 +25,10 @@ class TorchThread {
     std::shared_ptr<Cancel> cancel;
   };
 
-  TorchThread();
+  friend JobThread& torch_thread();
+  friend JobThread& file_thread();
+
+  explicit JobThread(const char* name);
   [[noreturn]] void loop();
   static void at_exit(int status, void* self);
 
@@ -37,7 +38,12 @@ class TorchThread {
   std::shared_ptr<Cancel> running_cancel_;
   bool busy_ = false;
   bool stopping_ = false;
+  const char* name_;
   std::thread::id id_;
 };
+
+// Started at first use and never joined: what is queued or runs when the process exits is dropped.
+JobThread& torch_thread();
+JobThread& file_thread();
 
 }  // namespace magic

@@ -1,0 +1,58 @@
+import type { StepStats } from '../policy/policy.ts'
+import type { RolloutGroup } from '../rollout/rollout.ts'
+import type { ModelFlops, SharedPrompt } from './model-flops.ts'
+import type { Stopwatch } from './stopwatch.ts'
+
+/** What a step computed, to be held against the time that it took. */
+export interface StepWork {
+  groups: readonly RolloutGroup[]
+  updates: readonly StepStats[]
+  /** The sequences of all updates, each as often as it was trained on. */
+  trained: readonly SharedPrompt[]
+  flops: ModelFlops
+  /** Floating point operations a second that the device does at best. */
+  peakFlops: number
+}
+
+/**
+ * Tokens a second, utilisation and memory of a step. Tokens are counted as verl counts them, prompt and response of each
+ * sequence on its own, but `tokens_per_second_rollout`, which are sampled tokens; `mfu` are the operations of
+ * `ModelFlops` against what the device would do in the same seconds.
+ */
+export function performanceMetrics(
+  clock: Stopwatch,
+  { groups, updates, trained, flops, peakFlops }: StepWork,
+): Record<string, number> {
+  const sampled = groups.map(({ prompt, rollouts }) => ({
+    promptLength: prompt.tokenIds.length,
+    responseLengths: rollouts.map(({ completionTokenIds }) => completionTokenIds.length),
+  }))
+  const updateSeconds = updates.reduce((sum, { seconds }) => sum + seconds, 0)
+  const stepSeconds = ['rollout', 'verify', 'update'].reduce((sum, phase) => sum + clock.seconds(phase), 0)
+  const total = (sequences: readonly SharedPrompt[], count: (each: SharedPrompt) => number) =>
+    sequences.reduce((sum, each) => sum + count(each), 0)
+  const rate = (amount: number, seconds: number) => (seconds === 0 ? 0 : amount / seconds)
+  return {
+    'perf/tokens_per_second': rate(total(sampled, tokens), stepSeconds),
+    'perf/tokens_per_second_rollout': rate(total(sampled, responseTokens), clock.seconds('rollout')),
+    'perf/tokens_per_second_update': rate(total(trained, tokens), updateSeconds),
+    'perf/mfu': rate(
+      total(trained, (each) => flops.update(each)),
+      updateSeconds * peakFlops,
+    ),
+    'perf/mfu_rollout': rate(
+      total(sampled, (each) => flops.rollout(each)),
+      clock.seconds('rollout') * peakFlops,
+    ),
+    'perf/peak_flops': peakFlops,
+    'perf/peak_memory_bytes': updates.at(-1)?.peakMemoryBytes ?? process.resourceUsage().maxRSS * 1024,
+  }
+}
+
+function responseTokens({ responseLengths }: SharedPrompt): number {
+  return responseLengths.reduce((sum, length) => sum + length, 0)
+}
+
+function tokens(sequences: SharedPrompt): number {
+  return sequences.promptLength * sequences.responseLengths.length + responseTokens(sequences)
+}
