@@ -197,5 +197,8 @@ Napi::Value to_js(Napi::Env env, const std::vector<float>& values) { return to_j
 Napi::Value to_js(Napi::Env env, const std::vector<int32_t>& values) {
   return copy_out<Napi::Int32Array>(env, values.data(), values.size());
 }
+Napi::Value to_js(Napi::Env env, const std::vector<double>& values) {
+  return copy_out<Napi::Float64Array>(env, values.data(), values.size());
+}
 
 }  // namespace magic

@@ -46,6 +46,7 @@ uint64_t uint64(Napi::Value value, const std::string& label);
 
 Napi::Value to_js(Napi::Env env, const std::vector<float>& values);
 Napi::Value to_js(Napi::Env env, const std::vector<int32_t>& values);
+Napi::Value to_js(Napi::Env env, const std::vector<double>& values);
 Napi::Value to_js(Napi::Env env, const float* values, size_t count);
 
 }  // namespace magic

@@ -16,6 +16,9 @@ std::vector<GeneratePrompt> prompts_of(Napi::Value value) {
   for (const auto& element : elements(value, "generate prompts")) {
     const Fields fields(element, "generate prompts[" + std::to_string(prompts.size()) + "]");
     GeneratePrompt prompt{fields.int32s("promptTokenIds"), fields.uint64s("seeds")};
+    if (fields.has("maxNewTokens")) prompt.max_new_tokens = fields.int32s("maxNewTokens");
+    if (!prompt.max_new_tokens.empty() && prompt.max_new_tokens.size() != prompt.seeds.size())
+      fields.fail("maxNewTokens", "absent or have one value a seed", fields.get("maxNewTokens"));
     if (fields.integer("n") != static_cast<int64_t>(prompt.seeds.size()))
       fields.fail("seeds", "n = " + std::to_string(fields.integer("n")) + " values", fields.get("seeds"));
     prompts.push_back(std::move(prompt));

@@ -13,6 +13,7 @@
 #include "napi/convert.h"
 #include "napi/register.h"
 #include "runtime/error.h"
+#include "runtime/memory.h"
 
 namespace magic {
 
@@ -28,7 +29,8 @@ struct HeadOutput {
   HeadSums sums;
   std::vector<float> logprobs, entropy;
   at::Tensor hidden_gradient, weight_gradient;  // float32, on the CPU
-  double seconds = 0;
+  std::vector<double> seconds;                  // of each repetition
+  int64_t extra_memory = 0;
 };
 
 void require(bool holds, const std::string& message) {
@@ -70,7 +72,8 @@ at::ScalarType dtype_of(const Fields& fields) {
   fields.fail("dtype", "float32 or bfloat16", fields.get("dtype"));
 }
 
-HeadOutput run_head(HeadInput& input, const LossOptions& options, const std::string& device, at::ScalarType dtype) {
+HeadOutput run_head(HeadInput& input, const LossOptions& options, const std::string& device, at::ScalarType dtype,
+                    int64_t repetitions) {
   const auto count = static_cast<int64_t>(input.targets.size());
   const auto on_device = [&](std::vector<float>& values, int64_t rows) {
     return at::from_blob(values.data(), {rows, input.hidden_size}, at::kFloat).to(at::Device(device), dtype);
@@ -93,10 +96,15 @@ HeadOutput run_head(HeadInput& input, const LossOptions& options, const std::str
   HeadOutput output;
   output.logprobs.resize(input.targets.size());
   output.entropy.resize(input.targets.size());
-  const auto start = std::chrono::steady_clock::now();
-  output.sums = head_backward(hidden, weight, tokens, options, hidden_gradient, weight_gradient, output.logprobs.data(),
-                              output.entropy.data());
-  output.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const ExtraMemory memory(hidden.device());
+  for (int64_t i = 0; i < repetitions; i++) {
+    weight_gradient.zero_();
+    const auto start = std::chrono::steady_clock::now();
+    output.sums = head_backward(hidden, weight, tokens, options, hidden_gradient, weight_gradient,
+                                output.logprobs.data(), output.entropy.data());
+    output.seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  output.extra_memory = memory.bytes();
   output.hidden_gradient = hidden_gradient.to(at::kCPU, at::kFloat).contiguous();
   output.weight_gradient = weight_gradient.to(at::kCPU, at::kFloat).contiguous();
   return output;
@@ -113,7 +121,8 @@ Deliver deliver_output(HeadOutput output) {
     result.Set("entropy", to_js(env, output.entropy));
     result.Set("hiddenGradient", tensor(output.hidden_gradient));
     result.Set("weightGradient", tensor(output.weight_gradient));
-    result.Set("seconds", output.seconds);
+    result.Set("seconds", to_js(env, output.seconds));
+    result.Set("extraMemoryBytes", static_cast<double>(output.extra_memory));
     return result;
   };
 }
@@ -127,8 +136,10 @@ Task head_task(const Napi::CallbackInfo& info) {
   options.entropy_coefficient = fields.number("entropyCoefficient");
   options.kl_coefficient = fields.number("klCoefficient");
   if (!(options.temperature > 0)) fields.fail("temperature", "above 0", fields.get("temperature"));
-  return {[input = input_of(info[0]), options, device = fields.string("device"), dtype = dtype_of(fields)](
-              const Reports&) mutable { return deliver_output(run_head(input, options, device, dtype)); }};
+  const auto repetitions = fields.has("repetitions") ? fields.integer("repetitions") : 1;
+  if (repetitions < 1) fields.fail("repetitions", "at least 1", fields.get("repetitions"));
+  return {[input = input_of(info[0]), options, device = fields.string("device"), dtype = dtype_of(fields), repetitions](
+              const Reports&) mutable { return deliver_output(run_head(input, options, device, dtype, repetitions)); }};
 }
 
 }  // namespace

@@ -188,6 +188,12 @@ class Generation {
     return sample_token(logits, shape_.vocab_size, options_, uniform(sequence.seed, index));
   }
 
+  // Most new tokens of a sequence.
+  int64_t limit_of(const Sequence& sequence) const {
+    const std::vector<int32_t>& limits = prompts_[sequence.prompt].max_new_tokens;
+    return limits.empty() ? options_.max_new_tokens : limits[sequence.sample];
+  }
+
   // Adds a token to a sequence's completion; true when it is the last one.
   bool append(Sequence& sequence, const SampledToken& sampled) {
     Completion& completion = results_[sequence.prompt][sequence.sample];
@@ -198,8 +204,7 @@ class Generation {
     tokens_++;
     const std::vector<int32_t>& stops = options_.stop_token_ids;
     completion.stopped = std::find(stops.begin(), stops.end(), sampled.token) != stops.end();
-    const bool done =
-        completion.stopped || static_cast<int64_t>(completion.token_ids.size()) == options_.max_new_tokens;
+    const bool done = completion.stopped || static_cast<int64_t>(completion.token_ids.size()) == limit_of(sequence);
     if (done) {
       finished_++;
       if (--unfinished_[sequence.prompt] == 0) reports_.group(sequence.prompt, results_[sequence.prompt]);
@@ -254,6 +259,13 @@ std::vector<std::vector<Completion>> generate(Policy& policy, const std::vector<
       throw Error("INVALID_ARGUMENT", name + ".promptTokenIds is empty: a prompt needs at least one token");
     }
     if (prompts[p].seeds.empty()) throw Error("INVALID_ARGUMENT", name + ".n is 0: ask for at least one completion");
+    for (const int32_t limit : prompts[p].max_new_tokens) {
+      if (limit < 1 || limit > options.max_new_tokens) {
+        throw Error("INVALID_ARGUMENT", name + ".maxNewTokens has " + std::to_string(limit) +
+                                            ": it must be from 1 to " + std::to_string(options.max_new_tokens) +
+                                            ", the maxNewTokens of the call");
+      }
+    }
     for (size_t i = 0; i < prompts[p].token_ids.size(); i++) {
       const int32_t token = prompts[p].token_ids[i];
       if (token < 0 || token >= vocab) {

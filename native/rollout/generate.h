@@ -13,7 +13,8 @@ class Policy;
 
 struct GeneratePrompt {
   std::vector<int32_t> token_ids;
-  std::vector<uint64_t> seeds;  // one a completion
+  std::vector<uint64_t> seeds;            // one a completion
+  std::vector<int32_t> max_new_tokens{};  // one a completion, at most the call's; empty: the call's for all
 };
 
 struct GenerateOptions {

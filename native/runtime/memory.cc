@@ -8,6 +8,7 @@
 
 #include <climits>
 #include <cstdlib>
+#include <fstream>
 
 namespace magic {
 
@@ -26,6 +27,18 @@ int64_t peak_memory_bytes(c10::Device device) {
   const auto statistics = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
   return statistics.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
 }
+
+ExtraMemory::ExtraMemory(c10::Device device) : device_(device) {
+  if (device.is_cpu()) {
+    return_free_memory();
+    std::ofstream("/proc/self/clear_refs") << 5;
+  } else {
+    c10::getDeviceAllocator(device.type())->resetPeakStats(device.index());
+  }
+  before_ = peak_memory_bytes(device);
+}
+
+int64_t ExtraMemory::bytes() const { return peak_memory_bytes(device_) - before_; }
 
 void tune_allocator() {
 #ifdef __GLIBC__

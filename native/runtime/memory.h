@@ -13,6 +13,18 @@ int64_t peak_resident_bytes();
 // The same on the CPU; on CUDA the highest number of bytes allocated on the device.
 int64_t peak_memory_bytes(c10::Device device);
 
+// What work needs beyond what is held when the meter is made: resident memory on the CPU, allocated memory on CUDA.
+class ExtraMemory {
+ public:
+  // Starts the count of the highest size anew, where the system allows it (Linux, CUDA).
+  explicit ExtraMemory(c10::Device device);
+  int64_t bytes() const;
+
+ private:
+  c10::Device device_;
+  int64_t before_;
+};
+
 // Keeps large blocks in the process instead of giving them back to the kernel and faulting them in again at the next
 // micro-batch: worth a third of a training step with glibc. Called once, before the first tensor.
 void tune_allocator();

@@ -294,6 +294,8 @@ export interface NativeAddon {
     > & {
       device: Device
       dtype: DType
+      /** how often the same is computed, to measure it; default 1 */
+      repetitions?: number
     },
   ): Promise<NativeHeadOutput>
   /** [n, out] x W^T as every linear layer computes it, not rounded to the type. */

@@ -6,6 +6,8 @@ export interface NativePrompt {
   n: number
   /** [n] a 64-bit seed a sample, so that a result depends neither on batching nor on order */
   seeds: BigUint64Array
+  /** [n] most new tokens of each sample, at most those of the call; absent: those of the call */
+  maxNewTokens?: Int32Array
 }
 
 export interface NativeGenerateOptions {

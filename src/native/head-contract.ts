@@ -24,7 +24,10 @@ export interface NativeHeadOutput {
   hiddenGradient: Float32Array
   /** [V, H] d loss / d weight */
   weightGradient: Float32Array
-  seconds: number
+  /** of the head alone, the copies of inputs and results left out; one value a repetition */
+  seconds: Float64Array
+  /** highest memory of the repetitions above inputs and gradients: resident (CPU) or allocated on the device (CUDA) */
+  extraMemoryBytes: number
 }
 
 /** One linear layer alone: for tests and benchmarks. */

@@ -211,4 +211,4 @@ export const trainingBatchKeys = [
   'samplerLogprobs',
   'lossMask',
 ] as const
-export const promptKeys = ['promptTokenIds', 'n', 'seeds'] as const
+export const promptKeys = ['promptTokenIds', 'n', 'seeds', 'maxNewTokens'] as const

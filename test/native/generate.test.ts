@@ -110,6 +110,34 @@ test('a sample depends on its own seed alone: not on what else is in the call', 
   }
 })
 
+test('samples with limits of their own end there and are else the same', async (t) => {
+  using policy = await load()
+  const given = [
+    { promptTokenIds: Int32Array.of(5, 6, 7), n: 3 },
+    { promptTokenIds: Int32Array.of(8, 9), n: 2 },
+  ]
+  const options = { maxNewTokens: 12, temperature: 1, seed: 5, stopTokenIds: [] }
+  const whole = await policy.generate(given, options)
+  const limits = [Int32Array.of(1, 12, 5), undefined]
+  const limited = await policy.generate(
+    given.map((prompt, i) => ({ ...prompt, maxNewTokens: limits[i] })),
+    options,
+  )
+  for (const [i, { completions }] of limited.entries()) {
+    for (const [j, { tokenIds, finishReason }] of completions.entries()) {
+      t.deepEqual(tokenIds, whole[i]!.completions[j]!.tokenIds.subarray(0, limits[i]?.[j] ?? 12))
+      t.is(finishReason, 'length')
+    }
+  }
+  for (const limit of [0, 13]) {
+    const bad = [{ ...given[1]!, maxNewTokens: Int32Array.of(3, limit) }]
+    await t.throwsAsync(policy.generate(bad, options), { message: new RegExp(`maxNewTokens has ${limit}`) })
+  }
+  await t.throwsAsync(policy.generate([{ ...given[1]!, maxNewTokens: Int32Array.of(3) }], options), {
+    message: /prompts\[0\]\.maxNewTokens must be an Int32Array of n = 2/,
+  })
+})
+
 test('a sample with a seed of its own does not depend on the order of the prompts', async (t) => {
   using policy = await load()
   const given = prompts(golden['qwen2-tied']!.vocabSize).map((prompt, i) => ({

@@ -231,3 +231,16 @@ for (const [name, change, message] of bad) {
     await t.throwsAsync(async () => addon.head(input, { ...options, device: 'cpu', dtype: 'float32' }), { message })
   })
 }
+
+test('repetitions give one result, the time of each and the memory they took', async (t) => {
+  const input = randomInput(7, 40, 300, 16)
+  const call = { ...options, device: 'cpu', dtype: 'float32' } as const
+  const { seconds: once, extraMemoryBytes: _, ...expected } = await addon.head(input, call)
+  const { seconds, extraMemoryBytes, ...repeated } = await addon.head(input, { ...call, repetitions: 3 })
+  t.deepEqual(repeated, expected)
+  t.is(once.length, 1)
+  t.is(seconds.length, 3)
+  t.true(seconds.every((each) => each > 0))
+  t.true(extraMemoryBytes >= 0 && extraMemoryBytes < 2 ** 28, `${extraMemoryBytes}`)
+  await t.throwsAsync(async () => addon.head(input, { ...call, repetitions: 0 }), { message: /repetitions/ })
+})

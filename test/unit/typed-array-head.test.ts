@@ -1,5 +1,5 @@
 import test from 'ava'
-import { typedArrayHead } from '../../bench/typed-array-head.ts'
+import { typedArrayHead } from '../../bench/sides/typed-array-head.ts'
 import { relativeError } from '../reference/compare.ts'
 import { type HeadInput, type HeadOptions, headReference } from '../reference/head.ts'
 import { Random } from '../reference/random.ts'

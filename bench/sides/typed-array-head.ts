@@ -4,7 +4,7 @@
  * at a time. test/unit/typed-array-head.test.ts holds it against the twin.
  */
 
-import { type HeadInput, type HeadOptions, type HeadOutput, tokenLoss } from '../test/reference/head.ts'
+import { type HeadInput, type HeadOptions, type HeadOutput, tokenLoss } from '../../test/reference/head.ts'
 
 const lanes = 4
 

@@ -4,17 +4,24 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { compareAnswers } from '../src/verify/math/answer.ts'
-import { Comparer } from '../src/verify/math/comparer.ts'
-import { ComparisonPool } from '../src/verify/math/comparison-pool.ts'
-import { median } from './measure.ts'
-import type { Row } from './row.ts'
+import { compareAnswers } from '../../src/verify/math/answer.ts'
+import { Comparer } from '../../src/verify/math/comparer.ts'
+import { ComparisonPool } from '../../src/verify/math/comparison-pool.ts'
+import type { Context, Part } from '../part.ts'
+import { type Row, ratioOf } from '../row.ts'
+import { median } from '../statistics.ts'
 
 const WORKERS = 2
 const REPETITIONS = 3
 
-export async function mathRows(log: (line: string) => void): Promise<Row[]> {
-  const file = new URL('../test/golden/math-pairs.tsv', import.meta.url)
+export const math: Part = {
+  name: 'math',
+  about: 'mathematical answers, in the pool and without',
+  cases: { pairs: compared },
+}
+
+async function compared({ log }: Context): Promise<Row[]> {
+  const file = new URL('../../test/golden/math-pairs.tsv', import.meta.url)
   const lines = readFileSync(file, 'utf8').trim().split('\n')
   const pairs = lines.map((line) => line.split('\t').slice(1) as [string, string])
   const pool = new ComparisonPool({ size: WORKERS })
@@ -32,12 +39,12 @@ export async function mathRows(log: (line: string) => void): Promise<Row[]> {
   for (let i = 0; i < REPETITIONS; i++) {
     rates.ours.push(await perSecond(pairs.length, pooled))
     rates.peer.push(await perSecond(pairs.length, bare))
-    log(`math: ${rates.ours.at(-1)!.toFixed(0)} and ${rates.peer.at(-1)!.toFixed(0)} comparisons/s`)
+    log(`${rates.ours.at(-1)!.toFixed(0)} and ${rates.peer.at(-1)!.toFixed(0)} comparisons/s`)
   }
   const [ours, peer] = [median(rates.ours), median(rates.peer)]
   const settings = { workers: WORKERS, repetitions: REPETITIONS, pairs: pairs.length }
   const names = { name: 'answers of every kind', part: 'math', peerName: 'one thread, no limit', unit: 'comparisons/s' }
-  return [{ ...names, ours, peer, ratio: ours / peer, settings }]
+  return [{ ...names, ours, peer, ratio: ratioOf(ours, peer, names.unit), settings }]
 }
 
 async function perSecond(count: number, work: () => Promise<void>): Promise<number> {

@@ -5,16 +5,17 @@
 
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
-import type { Source } from '../src/verify/code/answer-process.ts'
-import { requireSandbox } from '../src/verify/code/choose-sandbox.ts'
-import { gradeCode } from '../src/verify/code/grade-code.ts'
-import { type CodeTest, readGroundTruth } from '../src/verify/code/ground-truth.ts'
-import { DEFAULT_LIMITS } from '../src/verify/code/limits.ts'
-import { Sandbox } from '../src/verify/code/sandbox.ts'
-import { Slots } from '../src/verify/code/slots.ts'
-import { TestsProcess } from '../src/verify/code/tests-process.ts'
-import { median } from './measure.ts'
-import type { Row } from './row.ts'
+import type { Source } from '../../src/verify/code/answer-process.ts'
+import { requireSandbox } from '../../src/verify/code/choose-sandbox.ts'
+import { gradeCode } from '../../src/verify/code/grade-code.ts'
+import { type CodeTest, readGroundTruth } from '../../src/verify/code/ground-truth.ts'
+import { DEFAULT_LIMITS } from '../../src/verify/code/limits.ts'
+import { Sandbox } from '../../src/verify/code/sandbox.ts'
+import { Slots } from '../../src/verify/code/slots.ts'
+import { TestsProcess } from '../../src/verify/code/tests-process.ts'
+import type { Context, Part } from '../part.ts'
+import { type Row, ratioOf } from '../row.ts'
+import { median } from '../statistics.ts'
 
 const WORKERS = 2
 const REPETITIONS = 3
@@ -24,23 +25,28 @@ interface Work {
   answers: { source: Source; tests: CodeTest[] }[]
 }
 
-export async function verifierRows(log: (line: string) => void): Promise<Row[]> {
+export const verifiers: Part = {
+  name: 'verifiers',
+  about: 'code answers, in the sandbox and without',
+  cases: {
+    humaneval: (context) => compared(humanEval(), context),
+    'many-tests': (context) => compared(manyTests(), context),
+  },
+}
+
+async function compared(work: Work, { log }: Context): Promise<Row[]> {
   const sandbox = await requireSandbox(false)
   const none = new Sandbox('none', sandbox.python)
-  const rows: Row[] = []
-  for (const work of [humanEval(), manyTests()]) {
-    const rates = { ours: [] as number[], peer: [] as number[] }
-    for (let i = 0; i < REPETITIONS; i++) {
-      rates.ours.push(await testsPerSecond(work, sandbox))
-      rates.peer.push(await testsPerSecond(work, none))
-      log(`verifiers: ${work.name}: ${rates.ours.at(-1)!.toFixed(1)} and ${rates.peer.at(-1)!.toFixed(1)} tests/s`)
-    }
-    const [ours, peer] = [median(rates.ours), median(rates.peer)]
-    const settings = { workers: WORKERS, repetitions: REPETITIONS, answers: work.answers.length }
-    const names = { name: work.name, part: 'verifiers', peerName: 'no sandbox', unit: 'tests/s' }
-    rows.push({ ...names, ours, peer, ratio: ours / peer, settings })
+  const rates = { ours: [] as number[], peer: [] as number[] }
+  for (let i = 0; i < REPETITIONS; i++) {
+    rates.ours.push(await testsPerSecond(work, sandbox))
+    rates.peer.push(await testsPerSecond(work, none))
+    log(`${rates.ours.at(-1)!.toFixed(1)} and ${rates.peer.at(-1)!.toFixed(1)} tests/s`)
   }
-  return rows
+  const [ours, peer] = [median(rates.ours), median(rates.peer)]
+  const settings = { workers: WORKERS, repetitions: REPETITIONS, answers: work.answers.length }
+  const names = { name: work.name, part: 'verifiers', peerName: 'no sandbox', unit: 'tests/s' }
+  return [{ ...names, ours, peer, ratio: ratioOf(ours, peer, names.unit), settings }]
 }
 
 async function testsPerSecond({ answers }: Work, sandbox: Sandbox): Promise<number> {
@@ -61,7 +67,7 @@ async function testsPerSecond({ answers }: Work, sandbox: Sandbox): Promise<numb
 
 /** 164 answers, one check(candidate) each. */
 function humanEval(): Work {
-  const file = new URL('../test/golden/humaneval/HumanEval.jsonl.gz', import.meta.url)
+  const file = new URL('../../test/golden/humaneval/HumanEval.jsonl.gz', import.meta.url)
   const lines = gunzipSync(readFileSync(file)).toString().trim().split('\n')
   const answers = lines.map((line) => {
     const problem: Record<'prompt' | 'canonical_solution' | 'test' | 'entry_point', string> = JSON.parse(line)

@@ -1,0 +1,76 @@
+/** Our side of the comparisons of a training step and of generation. */
+
+import { loadAddon } from '../../src/native/load.ts'
+import { Policy } from '../../src/policy/policy.ts'
+import { serve, type Work } from './serve.ts'
+
+// libtorch itself is not part of the memory that is counted, as little as PyTorch is on the other side.
+const addon = loadAddon()
+
+interface PolicyJob {
+  /** a Hugging Face folder */
+  model: string
+  dtype: 'float32' | 'bfloat16'
+}
+
+/** One update: a group of responses to each prompt. */
+export interface TrainJob extends PolicyJob {
+  task: 'train'
+  prompts: number[][]
+  /** one entry a prompt */
+  groups: { tokens: number[]; advantage: number }[][]
+}
+
+export interface GenerateJob extends PolicyJob {
+  task: 'generate'
+  prompts: number[][]
+  samples: number
+  /** new tokens of each sample, one prompt's after another's; none stops before */
+  lengths: number[]
+}
+
+async function work(job: TrainJob | GenerateJob): Promise<Work> {
+  const policy = await Policy.load(job.model, { dtype: job.dtype })
+  const facts = addon.versions()
+  return { facts, ...(job.task === 'train' ? training(policy, job) : generation(policy, job)) }
+}
+
+function training(policy: Policy, { prompts, groups }: TrainJob): Work {
+  const sequences = groups.flatMap((group, i) => group.map(({ tokens }) => [...prompts[i]!, ...tokens]))
+  const offsets = Int32Array.of(0, ...sequences.map(({ length }) => length))
+  for (let i = 1; i < offsets.length; i++) offsets[i]! += offsets[i - 1]!
+  const batch = {
+    tokenIds: Int32Array.from(sequences.flat()),
+    offsets,
+    promptLengths: Int32Array.from(groups.flatMap((group, i) => group.map(() => prompts[i]!.length))),
+    advantages: Float32Array.from(groups.flatMap((group) => group.map(({ advantage }) => advantage))),
+  }
+  return {
+    async run() {
+      const { seconds, computedTokens, optimizerSeconds } = await policy.trainStep(batch)
+      return { nativeSeconds: seconds, computedTokens, optimizerSeconds }
+    },
+  }
+}
+
+function generation(policy: Policy, { prompts, samples, lengths }: GenerateJob): Work {
+  const longest = Math.max(...lengths)
+  const requests = prompts.map((tokens, i) => ({
+    promptTokenIds: Int32Array.from(tokens),
+    n: samples,
+    maxNewTokens: Int32Array.from(lengths.slice(i * samples, (i + 1) * samples)),
+  }))
+  const expected = lengths.reduce((sum, length) => sum + length, 0)
+  return {
+    async run() {
+      const results = await policy.generate(requests, { maxNewTokens: longest, seed: 1, stopTokenIds: [] })
+      const tokens = results
+        .flatMap(({ completions }) => completions)
+        .reduce((sum, { tokenIds }) => sum + tokenIds.length, 0)
+      if (tokens !== expected) throw new Error(`${tokens} tokens were generated in place of ${expected}`)
+      return undefined
+    },
+  }
+}
+
+serve(work)
