@@ -35,6 +35,7 @@ GenerateOptions options_of(Napi::Value value) {
   options.top_k = fields.integer("topK");
   options.stop_token_ids = fields.int32s("stopTokenIds");
   options.max_batch_size = fields.integer("maxBatchSize");
+  options.kv_cache_bytes = fields.integer("kvCacheBytes");
   return options;
 }
 
@@ -56,10 +57,20 @@ Napi::Array completions_to_js(Napi::Env env, const std::vector<Completion>& comp
   return result;
 }
 
-Deliver deliver_groups(std::vector<std::vector<Completion>> groups) {
-  return [groups = std::move(groups)](Napi::Env env) {
-    auto result = Napi::Array::New(env, groups.size());
-    for (uint32_t i = 0; i < groups.size(); ++i) result.Set(i, completions_to_js(env, groups[i]));
+Deliver deliver_generated(Generated generated) {
+  return [generated = std::move(generated)](Napi::Env env) {
+    const std::vector<std::vector<Completion>>& groups = generated.groups;
+    auto completions = Napi::Array::New(env, groups.size());
+    for (uint32_t i = 0; i < groups.size(); ++i) completions.Set(i, completions_to_js(env, groups[i]));
+    const GenerateStats& counted = generated.stats;
+    auto stats = Napi::Object::New(env);
+    stats.Set("computedPromptTokens", static_cast<double>(counted.computed_prompt_tokens));
+    stats.Set("sharedPromptTokens", static_cast<double>(counted.shared_prompt_tokens));
+    stats.Set("preemptions", static_cast<double>(counted.preemptions));
+    stats.Set("peakCacheTokens", static_cast<double>(counted.peak_cache_tokens));
+    auto result = Napi::Object::New(env);
+    result.Set("completions", completions);
+    result.Set("stats", stats);
     return result;
   };
 }
@@ -90,7 +101,7 @@ Task generate_task(const Napi::CallbackInfo& info) {
             const auto on_group = [&](size_t prompt, const std::vector<Completion>& completions) {
               reports.part(deliver_group(prompt, completions));
             };
-            return deliver_groups(generate(*state->policy, prompts, options, *cancel, {reports.progress, on_group}));
+            return deliver_generated(generate(*state->policy, prompts, options, *cancel, {reports.progress, on_group}));
           },
           cancel, callback_of(info[4], "onProgress"), callback_of(info[5], "onGroup")};
 }

@@ -27,7 +27,7 @@ namespace {
 // query, out: [G, dim]; scores: room for [G, length].
 MAGIC_CLONES void attend_head(const float* query, float* out, float* scores, const float* keys, const float* values,
                               const BlockTable& table, int64_t group, int64_t dim, int64_t stride, float scale) {
-  constexpr int64_t kSlots = KvCache::kBlockSlots;
+  constexpr int64_t kSlots = kBlockSlots;
   for (int64_t position = 0; position < table.length; position++) {
     const float* key = keys + (table.blocks[position / kSlots] * kSlots + position % kSlots) * stride;
     for (int64_t g = 0; g < group; g++) {
@@ -92,8 +92,7 @@ at::Tensor attend_gathered(const Shape& shape, const KvCache& cache, int64_t lay
   for (int64_t b = 0; b < batch; b++) {
     lengths[b] = tables[b]->length;
     for (int64_t i = 0; i < lengths[b]; i++) {
-      slots[b * longest + i] =
-          tables[b]->blocks[i / KvCache::kBlockSlots] * KvCache::kBlockSlots + i % KvCache::kBlockSlots;
+      slots[b * longest + i] = tables[b]->slot(i);
     }
   }
   const at::Tensor index = at::from_blob(slots.data(), {batch * longest}, at::kLong).to(queries.device());

@@ -24,6 +24,7 @@ struct GenerateOptions {
   int64_t top_k = 0;         // 0: off
   std::vector<int32_t> stop_token_ids;
   int64_t max_batch_size = 256;
+  int64_t kv_cache_bytes = 0;  // most memory of keys and values; 0: half of what is free
 
   void validate(int64_t vocab_size) const;
 };
@@ -35,14 +36,25 @@ struct Completion {
   bool stopped = false;  // false: max_new_tokens was reached
 };
 
+struct GenerateStats {
+  // Prompt tokens that were computed, and those that were found in the cache; sequences that gave up their blocks.
+  int64_t computed_prompt_tokens, shared_prompt_tokens, preemptions;
+  int64_t peak_cache_tokens;  // slots that were taken at once
+};
+
+struct Generated {
+  std::vector<std::vector<Completion>> groups;
+  GenerateStats stats;
+};
+
 struct GenerateReports {
   std::function<void(int64_t, int64_t)> progress;  // tokens sampled so far, completions finished
   // A prompt whose completions are all finished, while others go on.
   std::function<void(size_t, const std::vector<Completion>&)> group;
 };
 
-std::vector<std::vector<Completion>> generate(Policy& policy, const std::vector<GeneratePrompt>& prompts,
-                                              const GenerateOptions& options, const Cancel& cancel,
-                                              const GenerateReports& reports);
+// Where the cache is full the youngest sequence gives up its blocks and is computed again later.
+Generated generate(Policy& policy, const std::vector<GeneratePrompt>& prompts, const GenerateOptions& options,
+                   const Cancel& cancel, const GenerateReports& reports);
 
 }  // namespace magic

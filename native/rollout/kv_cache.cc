@@ -3,8 +3,30 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <cstring>
+
+#include "policy/decoder.h"
 
 namespace magic {
+
+namespace {
+
+// Rows of [n, width] into slots; on the CPU without an index tensor.
+void write_rows(at::Tensor& pool, const std::vector<int64_t>& slots, const at::Tensor& rows) {
+  if (!pool.is_cpu() || rows.scalar_type() != pool.scalar_type() || rows.stride(1) != 1) {
+    pool.index_copy_(0, token_tensor(slots, pool.device()), rows);
+    return;
+  }
+  const int64_t size = rows.element_size();
+  const auto* from = static_cast<const char*>(rows.const_data_ptr());
+  auto* to = static_cast<char*>(pool.mutable_data_ptr());
+  for (size_t i = 0; i < slots.size(); i++) {
+    std::memcpy(to + slots[i] * pool.stride(0) * size, from + static_cast<int64_t>(i) * rows.stride(0) * size,
+                static_cast<size_t>(pool.size(1) * size));
+  }
+}
+
+}  // namespace
 
 KvCache::KvCache(const Shape& shape, at::Device device, at::ScalarType dtype)
     : options_(at::TensorOptions().device(device).dtype(dtype)),
@@ -12,8 +34,14 @@ KvCache::KvCache(const Shape& shape, at::Device device, at::ScalarType dtype)
       keys_(shape.layer_count),
       values_(shape.layer_count) {}
 
-void KvCache::grow() {
-  const int64_t count = std::max<int64_t>(64, block_count_ * 2);
+int64_t KvCache::block_bytes(const Shape& shape, at::ScalarType dtype) {
+  const int64_t width = shape.key_value_head_count * shape.head_dim;
+  return 2 * shape.layer_count * kBlockSlots * width * static_cast<int64_t>(c10::elementSize(dtype));
+}
+
+void KvCache::reserve(int64_t blocks, int64_t most_blocks) {
+  if (blocks <= block_count_) return;
+  const int64_t count = std::min(most_blocks, std::max({blocks, block_count_ * 2, int64_t{64}}));
   for (std::vector<at::Tensor>* pool : {&keys_, &values_}) {
     for (at::Tensor& layer : *pool) {
       at::Tensor larger = at::empty({count * kBlockSlots, width_}, options_);
@@ -21,55 +49,23 @@ void KvCache::grow() {
       layer = std::move(larger);
     }
   }
-  users_.resize(count, 0);
-  for (int64_t block = count - 1; block >= block_count_; block--) free_.push_back(block);
   block_count_ = count;
 }
 
-int64_t KvCache::allocate_block() {
-  if (free_.empty()) grow();
-  const int64_t block = free_.back();
-  free_.pop_back();
-  users_[block] = 1;
-  return block;
-}
-
-std::vector<int64_t> KvCache::extend(BlockTable& table, int64_t count) {
-  std::vector<int64_t> slots;
-  for (int64_t i = 0; i < count; i++, table.length++) {
-    const int64_t offset = table.length % kBlockSlots;
-    if (offset == 0) {
-      table.blocks.push_back(allocate_block());
-    } else if (users_[table.blocks.back()] > 1) {
-      const int64_t shared = table.blocks.back(), own = allocate_block();
-      for (std::vector<at::Tensor>* pool : {&keys_, &values_}) {
-        for (at::Tensor& layer : *pool) {
-          layer.narrow(0, own * kBlockSlots, offset).copy_(layer.narrow(0, shared * kBlockSlots, offset));
-        }
+void KvCache::copy(const std::vector<BlockCopy>& copies) {
+  for (const BlockCopy& copy : copies) {
+    for (std::vector<at::Tensor>* pool : {&keys_, &values_}) {
+      for (at::Tensor& layer : *pool) {
+        layer.narrow(0, copy.to * kBlockSlots, copy.slots).copy_(layer.narrow(0, copy.from * kBlockSlots, copy.slots));
       }
-      users_[shared]--;
-      table.blocks.back() = own;
     }
-    slots.push_back(table.blocks.back() * kBlockSlots + offset);
   }
-  return slots;
 }
 
-BlockTable KvCache::share(const BlockTable& table) {
-  for (int64_t block : table.blocks) users_[block]++;
-  return table;
-}
-
-void KvCache::release(BlockTable& table) {
-  for (int64_t block : table.blocks) {
-    if (--users_[block] == 0) free_.push_back(block);
-  }
-  table = {};
-}
-
-void KvCache::write(int64_t layer, const at::Tensor& slots, const at::Tensor& keys, const at::Tensor& values) {
-  keys_[layer].index_copy_(0, slots, keys);
-  values_[layer].index_copy_(0, slots, values);
+void KvCache::write(int64_t layer, const std::vector<int64_t>& slots, const at::Tensor& keys,
+                    const at::Tensor& values) {
+  write_rows(keys_[layer], slots, keys);
+  write_rows(values_[layer], slots, values);
 }
 
 }  // namespace magic

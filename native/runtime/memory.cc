@@ -6,9 +6,11 @@
 #include <malloc.h>
 #endif
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <fstream>
+#include <string>
 
 namespace magic {
 
@@ -26,6 +28,21 @@ int64_t peak_memory_bytes(c10::Device device) {
   if (device.is_cpu()) return peak_resident_bytes();
   const auto statistics = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
   return statistics.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
+}
+
+int64_t free_memory_bytes(c10::Device device) {
+  if (!device.is_cpu()) {
+    return static_cast<int64_t>(c10::getDeviceAllocator(device.type())->getMemoryInfo(device.index()).first);
+  }
+  int64_t free = int64_t{1} << 30;
+  std::ifstream memory("/proc/meminfo");
+  for (std::string name, rest; memory >> name && std::getline(memory, rest);) {
+    if (name == "MemAvailable:") free = std::stoll(rest) * 1024;
+  }
+  std::ifstream most("/sys/fs/cgroup/memory.max"), current("/sys/fs/cgroup/memory.current");
+  int64_t limit = 0, used = 0;
+  if (most >> limit && current >> used) free = std::min(free, std::max<int64_t>(0, limit - used));
+  return free;
 }
 
 ExtraMemory::ExtraMemory(c10::Device device) : device_(device) {

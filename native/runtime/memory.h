@@ -13,6 +13,10 @@ int64_t peak_resident_bytes();
 // The same on the CPU; on CUDA the highest number of bytes allocated on the device.
 int64_t peak_memory_bytes(c10::Device device);
 
+// What can be allocated before something else has to go: by the system's estimate, within the limit of the control
+// group (Linux, CUDA); a gibibyte where nothing is known.
+int64_t free_memory_bytes(c10::Device device);
+
 // What work needs beyond what is held when the meter is made: resident memory on the CPU, allocated memory on CUDA.
 class ExtraMemory {
  public:

@@ -28,6 +28,13 @@ const rolloutShape = {
   topP: z.number().gt(0).max(1).default(1).describe('Nucleus sampling: least probability mass kept; 1 is off.'),
   topK: z.int().min(0).default(0).describe('Sample among the k most likely tokens; 0 is off.'),
   maxBatchSize: count.default(64).describe('Most sequences decoded at once; the result does not depend on it.'),
+  kvCacheBytes: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      'Most memory of the keys and values of sequences in the sampler, bytes; where it is full the youngest sequences wait. 0: half of what is free.',
+    ),
 }
 
 /** How rewards become advantages. */

@@ -8,7 +8,12 @@
  * response. R is the number of response tokens of all sequences, one sequence after another.
  */
 
-import type { NativeCompletion, NativeGenerateOptions, NativePrompt } from './generation-contract.ts'
+import type {
+  NativeCompletion,
+  NativeGenerateOptions,
+  NativeGenerateStats,
+  NativePrompt,
+} from './generation-contract.ts'
 import type { NativeHeadInput, NativeHeadOutput, NativeProductInput } from './head-contract.ts'
 
 declare const policyBrand: unique symbol
@@ -272,7 +277,7 @@ export interface NativeAddon {
     onProgress?: (tokens: number, finished: number) => void,
     /** called with each prompt's completions once all of them are finished, before the promise resolves */
     onGroup?: (group: { prompt: number; completions: NativeCompletion[] }) => void,
-  ): Promise<NativeCompletion[][]>
+  ): Promise<{ completions: NativeCompletion[][]; stats: NativeGenerateStats }>
   computeGradients(
     policy: PolicyHandle,
     batch: NativeTrainingBatch,

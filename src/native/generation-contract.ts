@@ -21,6 +21,19 @@ export interface NativeGenerateOptions {
   stopTokenIds: Int32Array
   /** most sequences decoded at once */
   maxBatchSize: number
+  /** most memory of keys and values; 0: half of what is free */
+  kvCacheBytes: number
+}
+
+export interface NativeGenerateStats {
+  /** prompt tokens that went through the model, those of sequences that were preempted included */
+  computedPromptTokens: number
+  /** prompt tokens whose keys and values another sequence had computed */
+  sharedPromptTokens: number
+  /** sequences that gave up their part of the cache to older ones, and were computed again */
+  preemptions: number
+  /** slots of the cache that were taken at once, in whole blocks of 16 */
+  peakCacheTokens: number
 }
 
 export interface NativeCompletion {

@@ -1,5 +1,5 @@
 import type { Aggregation, Device, DType } from '../native/contract.ts'
-import type { NativeCompletion } from '../native/generation-contract.ts'
+import type { NativeCompletion, NativeGenerateStats } from '../native/generation-contract.ts'
 import { type LoraOptions, lora } from './lora.ts'
 import { absentOr, flag, integer, number, type Option, oneOf, optional, seed, signal } from './options.ts'
 
@@ -101,6 +101,11 @@ export interface GenerateOptions {
   stopTokenIds?: ArrayLike<number> | undefined
   /** Most sequences decoded at once, default 256. */
   maxBatchSize?: number | undefined
+  /**
+   * Most memory that keys and values take, bytes; where it is full the youngest sequence is computed again later. Default 0,
+   * half of what is free.
+   */
+  kvCacheBytes?: number | undefined
   /** Stops within a token; the call rejects with the signal's reason. */
   signal?: AbortSignal | undefined
   /** Called at most ten times a second. What it throws stops the call and becomes its rejection. */
@@ -110,6 +115,8 @@ export interface GenerateOptions {
    * resolves, in the order in which they finish. What it throws stops the call and becomes its rejection.
    */
   onGroup?: ((group: { prompt: number; completions: NativeCompletion[] }) => void) | undefined
+  /** Called once, before the call resolves, with what was computed, shared and computed again. */
+  onStats?: ((stats: NativeGenerateStats) => void) | undefined
 }
 
 const device = {
@@ -196,9 +203,11 @@ export const generateRules = {
   seed: absentOr(seed),
   stopTokenIds: { ...optional(isTokenIds, 'an array of token ids'), fallback: [] as ArrayLike<number> },
   maxBatchSize: integer(256, 1),
+  kvCacheBytes: integer(0, 0),
   signal,
   onProgress: optional(isCallback<{ tokens: number; finished: number }>, 'a function'),
   onGroup: optional(isCallback<{ prompt: number; completions: NativeCompletion[] }>, 'a function'),
+  onStats: optional(isCallback<NativeGenerateStats>, 'a function'),
 }
 
 export const trainingBatchKeys = [

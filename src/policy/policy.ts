@@ -146,12 +146,20 @@ export class Policy implements Disposable {
   /** Samples completions: one entry a prompt, in the order of the prompts. */
   async generate(prompts: readonly GeneratePrompt[], options: GenerateOptions): Promise<Generated[]> {
     const resolved = resolveOptions('generate options', options, generateRules)
-    const { signal, onProgress, onGroup, seed = randomBytes(8).readBigUInt64LE(), stopTokenIds, ...native } = resolved
+    const {
+      signal,
+      onProgress,
+      onGroup,
+      onStats,
+      seed = randomBytes(8).readBigUInt64LE(),
+      stopTokenIds,
+      ...native
+    } = resolved
     if (!Array.isArray(prompts) || prompts.length === 0)
       invalid('generate prompts', 'an array of at least one prompt', prompts)
     const requests = prompts.map((prompt, index) => nativePrompt(prompt, index, seed))
     const report = onProgress && ((tokens: number, finished: number) => onProgress({ tokens, finished }))
-    const groups = await this.#call(signal, (cancel) =>
+    const { completions, stats } = await this.#call(signal, (cancel) =>
       this.#addon.generate(
         this.#handle,
         requests,
@@ -161,7 +169,8 @@ export class Policy implements Disposable {
         onGroup,
       ),
     )
-    return groups.map((completions) => ({ completions }))
+    onStats?.(stats)
+    return completions.map((completions) => ({ completions }))
   }
 
   /** The loss and its gradient, which {@link gradient} reads; weights and optimizer stay as they are. */

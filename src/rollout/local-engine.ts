@@ -14,6 +14,8 @@ export interface SamplingOptions {
   topP: number
   topK: number
   maxBatchSize: number
+  /** Most memory of keys and values, bytes; 0, the default: half of what is free. */
+  kvCacheBytes?: number
 }
 
 /** What one call draws, apart from how. */
@@ -58,6 +60,7 @@ export class LocalEngine {
       topP: rest.topP,
       topK: rest.topK,
       maxBatchSize: rest.maxBatchSize,
+      kvCacheBytes: rest.kvCacheBytes,
       stopTokenIds: this.#tokenizer.stopTokenIds,
       onGroup: ({ prompt, completions }) => add(prompt, completions),
       ...(signal && { signal }),

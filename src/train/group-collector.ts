@@ -33,8 +33,8 @@ export class GroupCollector {
     { stage, prompts }: Pick<RunPosition, 'stage' | 'prompts'>,
     { clock, profile, signal }: { clock: Stopwatch; profile: Profile | undefined; signal: AbortSignal | undefined },
   ): Promise<RolloutGroup[]> {
-    const { groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize } = stage
-    const sampling = { samples: groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize }
+    const { groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize, kvCacheBytes } = stage
+    const sampling = { samples: groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize, kvCacheBytes }
     const rollout: Collection['rollout'] = (drawn, round, onGroup) =>
       this.#engine.rollout(drawn, sampling, {
         onGroup,

@@ -24,7 +24,14 @@ export async function loadRunEvaluation(
   const sets = await loadEvaluationSets(pathList(data), promptOptions(config, tokenizer), 'evaluation.data')
   for (const { name, dropped } of sets)
     if (describeDropped(dropped) !== '') note(`eval/${name}: ${describeDropped(dropped)} dropped`)
-  return { ...settings, sets, maxResponseLength, topK: 0, maxBatchSize: config.maxBatchSize }
+  return {
+    ...settings,
+    sets,
+    maxResponseLength,
+    topK: 0,
+    maxBatchSize: config.maxBatchSize,
+    kvCacheBytes: config.kvCacheBytes,
+  }
 }
 
 /** The evaluation problems are held out, whether or not `data.decontaminate.against` names them. */

@@ -1,0 +1,42 @@
+#pragma once
+// Runs the policy over a step's chunks: new tokens of running sequences and pieces of prompts, in one pass.
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "policy/packing.h"
+#include "policy/policy.h"
+#include "rollout/kv_cache.h"
+#include "rollout/scheduler.h"
+#include "runtime/cancel.h"
+
+namespace magic {
+
+class ModelRunner {
+ public:
+  ModelRunner(Policy& policy, const Cancel& cancel);
+
+  // Logits [n, V], float32 on the CPU, after the last token of each sequence of the step that is in the cache as a
+  // whole now; `sequences` names them.
+  at::Tensor run(const Step& step, const BlockManager& blocks, std::vector<Sequence*>& sequences);
+
+ private:
+  at::Tensor attend(int64_t layer, const at::Tensor& qkv);
+  at::Tensor attend_chunks(int64_t layer, const at::Tensor& qkv);
+
+  const Shape& shape_;
+  Weights& weights_;
+  const Cancel& cancel_;
+  KvCache cache_;
+
+  // Of the step under way: chunks of one token come first.
+  std::vector<Chunk> singles_, longer_;
+  std::vector<const BlockTable*> tables_;  // of the singles
+  std::vector<int64_t> slots_;             // a row
+  // The rows that the longer chunks attend over: for each what is in the cache of it, then its own.
+  Packing context_;
+  std::vector<int64_t> context_slots_;
+};
+
+}  // namespace magic

@@ -1,0 +1,108 @@
+import test, { type ExecutionContext } from 'ava'
+import { type GenerateOptions, type GeneratePrompt, Policy } from '../../src/index.ts'
+import type { NativeGenerateStats } from '../../src/native/generation-contract.ts'
+import { config } from './tiny.ts'
+
+async function policyOf(t: ExecutionContext): Promise<Policy> {
+  const policy = await Policy.create(config(), { seed: 1 })
+  t.teardown(() => policy.dispose())
+  return policy
+}
+
+const tokens = (length: number, salt = 0) => Int32Array.from({ length }, (_, i) => ((i * 31 + salt * 7) % 300) + 1)
+
+async function generated(policy: Policy, prompts: GeneratePrompt[], options: Partial<GenerateOptions>) {
+  let stats: NativeGenerateStats | undefined
+  const results = await policy.generate(prompts, {
+    ...{ maxNewTokens: 40, seed: 3n, onStats: (counted) => (stats = counted) },
+    ...options,
+  })
+  return { completions: results.flatMap(({ completions }) => completions), stats: stats! }
+}
+
+type Outcome = Awaited<ReturnType<typeof generated>>
+
+/** The same tokens, and log-probs that differ by rounding alone. */
+function same(t: ExecutionContext, actual: Outcome, expected: Outcome): void {
+  t.is(actual.completions.length, expected.completions.length)
+  for (const [i, { tokenIds, logprobs }] of expected.completions.entries()) {
+    t.deepEqual(actual.completions[i]!.tokenIds, tokenIds)
+    for (const [at, logprob] of logprobs.entries())
+      t.true(Math.abs(actual.completions[i]!.logprobs[at]! - logprob) <= 1e-5, `completion ${i}, token ${at}`)
+  }
+}
+
+/** Keys and values in float32, each layer. */
+function bytesOf(blocks: number): number {
+  const { num_hidden_layers, num_key_value_heads, hidden_size, num_attention_heads, head_dim } =
+    config() as unknown as {
+      [key: string]: number | undefined
+    }
+  const width = num_key_value_heads! * (head_dim ?? hidden_size! / num_attention_heads!)
+  return blocks * 16 * 2 * num_hidden_layers! * width * 4
+}
+
+const prompts = Array.from({ length: 4 }, (_, salt) => ({ promptTokenIds: tokens(20 + salt, salt), n: 3 }))
+
+test('sequences that are preempted for want of memory get the same tokens and log-probs', async (t) => {
+  const policy = await policyOf(t)
+  const free = await generated(policy, prompts, {})
+  const blocks = 10
+  const bound = await generated(policy, prompts, { kvCacheBytes: bytesOf(blocks) })
+  same(t, bound, free)
+  t.is(free.stats.preemptions, 0)
+  t.true(bound.stats.preemptions > 0)
+  t.true(bound.stats.peakCacheTokens <= blocks * 16, `${bound.stats.peakCacheTokens}`)
+  t.true(free.stats.peakCacheTokens > blocks * 16)
+})
+
+test('the least memory is that of one sequence, and less is an error that names it', async (t) => {
+  const policy = await policyOf(t)
+  // 23 tokens of the longest prompt and 39 new ones
+  const least = bytesOf(4)
+  same(t, await generated(policy, prompts, { kvCacheBytes: least }), await generated(policy, prompts, {}))
+  await t.throwsAsync(generated(policy, prompts, { kvCacheBytes: least - 1 }), {
+    code: 'INVALID_ARGUMENT',
+    message: new RegExp(`^kvCacheBytes is ${least - 1}: a prompt of 23 tokens with 40 new ones takes ${least};`),
+  })
+})
+
+test('a prompt that is computed in pieces, beside sequences that go on, is scored the same', async (t) => {
+  const policy = await policyOf(t)
+  const many = [
+    { promptTokenIds: tokens(3), n: 2 },
+    { promptTokenIds: tokens(1300, 5), n: 2 },
+  ]
+  const { completions } = await generated(policy, many, {})
+  for (const [i, { tokenIds, logprobs }] of completions.entries()) {
+    const { promptTokenIds } = many[Math.floor(i / 2)]!
+    const sequence = Int32Array.of(...promptTokenIds, ...tokenIds)
+    const scores = await policy.score({
+      ...{ tokenIds: sequence, offsets: Int32Array.of(0, sequence.length) },
+      promptLengths: Int32Array.of(promptTokenIds.length),
+    })
+    for (const [at, logprob] of logprobs.entries())
+      t.true(Math.abs(logprob - scores.logprobs[at]!) <= 1e-4, `completion ${i}, token ${at}`)
+  }
+})
+
+test('equal beginnings are computed once: of samples of a prompt, and of prompts', async (t) => {
+  const policy = await policyOf(t)
+  const beginning = tokens(40)
+  const pair = [9, 10].map((last) => ({ promptTokenIds: Int32Array.of(...beginning, last), n: 2 }))
+  const together = await generated(policy, pair, {})
+  // The first prompt as a whole, its second sample nothing; of the other prompt what follows two whole blocks.
+  t.like(together.stats, { computedPromptTokens: 41 + 9, sharedPromptTokens: 41 + 32 + 41 })
+  const alone = await generated(policy, [{ promptTokenIds: tokens(7, 1), n: 1 }, pair[1]!], {})
+  same(
+    t,
+    { ...together, completions: together.completions.slice(2) },
+    { ...alone, completions: alone.completions.slice(1) },
+  )
+})
+
+test('options of the cache', async (t) => {
+  const policy = await policyOf(t)
+  await t.throwsAsync(generated(policy, prompts, { kvCacheBytes: -1 }), { message: /kvCacheBytes/ })
+  await t.throwsAsync(generated(policy, prompts, { onStats: 5 as never }), { message: /onStats/ })
+})
