@@ -31,7 +31,7 @@ const ALLOWED = [
   /^prebuilds\/[\w-]+\/(magic-grpo\.glibc\.node|magic_grpo_(preload|cuda)\.so|magic_grpo\.json)$/,
   /^schema\/train\.schema\.json$/,
   /^examples\/quickstart\.yaml$/,
-  /^(CMakeLists\.txt|scripts\/install\.mjs|native\/.*\.(cc|h|cu|cuh))$/,
+  /^(CMakeLists\.txt|scripts\/install\.mjs|native\/.*\.(cc|h|inl|cu|cuh))$/,
 ]
 
 /** The files of a tarball that do not belong into it. */

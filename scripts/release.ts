@@ -1,0 +1,37 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { note, orFail } from '../src/install/progress.ts'
+import { pack } from './pack.ts'
+import { smokeInstall } from './smoke-install.ts'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** Every file that a published package has for a platform. */
+const PREBUILDS = {
+  'linux-x64': ['magic-grpo.glibc.node', 'magic_grpo_preload.so', 'magic_grpo_cuda.so', 'magic_grpo.json'],
+}
+
+/** What is still missing for a release of a version. */
+export function missingForRelease(folder: string, version: string): string[] {
+  const missing = Object.entries(PREBUILDS)
+    .flatMap(([platform, names]) => names.map((name) => `prebuilds/${platform}/${name}`))
+    .filter((path) => !existsSync(join(folder, path)))
+    .map((path) => `${path}: npm run prebuild, with nvcc on PATH`)
+  const changelog = existsSync(join(folder, 'CHANGELOG.md')) ? readFileSync(join(folder, 'CHANGELOG.md'), 'utf8') : ''
+  if (!changelog.split('\n').some((line) => line.trim() === `## ${version}` || line.startsWith(`## ${version} `)))
+    missing.push(`CHANGELOG.md: a section "## ${version}"`)
+  return missing
+}
+
+/** `npm run release`: checks, packs and tries the package; publishing is left to who calls it. */
+async function release(): Promise<void> {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
+  const missing = missingForRelease(root, version)
+  if (missing.length > 0) throw new Error(`${version} can't be released; missing:\n  ${missing.join('\n  ')}`)
+  await smokeInstall()
+  const { path, size } = pack(root)
+  note(`${path}, ${(size / 1e6).toFixed(2)} MB; to publish it: npm publish ${path} --provenance --access public`)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await orFail(release)
