@@ -21,7 +21,7 @@ namespace magic {
 namespace {
 
 // A chunk of logits stays within this many bytes. Larger chunks read and write the weight gradient less often.
-constexpr int64_t kChunkBytesCpu = 96 << 20, kChunkBytesCuda = 1024 << 20;
+constexpr int64_t kChunkBytesCpu = 64 << 20, kChunkBytesCuda = 1024 << 20;
 
 int64_t chunk_rows(const at::Tensor& weight) {
   const int64_t bytes = weight.is_cuda() ? kChunkBytesCuda : kChunkBytesCpu;

@@ -167,6 +167,11 @@ StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const Lo
 
 StepStats train_step(Policy& policy, const TrainingBatch& batch, const LossOptions& loss,
                      const OptimizerOptions& optimizer, const Cancel& cancel) {
+  batch.validate(policy.shape().vocab_size, loss);
+  // What outlives the activations goes before them: between them it would break up the memory that the next step's
+  // take.
+  policy.weights().prepare_training();
+  policy.optimizer().first_moments(policy.weights());
   StepStats stats = compute_gradients(policy, batch, loss, cancel);
   cancel.check();
   const Span span("optimizer");
