@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { nearestKey } from '../src/config/nearest-key.ts'
 
 /** One case of one part. */
-export interface Selected {
+interface Selected {
   part: string
   name: string
 }

@@ -8,7 +8,7 @@ import type { Context } from './part.ts'
 export const VOCABULARY = 49152
 
 /** SmolLM2-135M, as far as its weights decide: 30 layers, hidden 576, 9 heads on 3 key-value heads, MLP 1536, tied embeddings. */
-export function smolLm2Config(layers: number): ModelConfig {
+function smolLm2Config(layers: number): ModelConfig {
   return {
     ...{ architectures: ['LlamaForCausalLM'], model_type: 'llama', hidden_act: 'silu' },
     ...{ vocab_size: VOCABULARY, hidden_size: 576, intermediate_size: 1536, num_hidden_layers: layers },

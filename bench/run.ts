@@ -7,7 +7,7 @@ import { findPeers, type Peers } from './python.ts'
 import type { Row } from './row.ts'
 
 /** A case that gave no row, and why. */
-export interface Missing {
+interface Missing {
   name: string
   reason: string
 }

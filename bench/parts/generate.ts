@@ -14,7 +14,7 @@ const PROMPT = 64
 
 const equal = Array.from({ length: PROMPTS * SAMPLES }, () => 64)
 /** 16 to 256 evenly, in an order that gives every prompt short and long ones. */
-export const raggedLengths = Array.from({ length: PROMPTS * SAMPLES }, (_, i) => {
+const raggedLengths = Array.from({ length: PROMPTS * SAMPLES }, (_, i) => {
   const rank = (i * 11) % (PROMPTS * SAMPLES)
   return 16 + Math.round((rank * 240) / (PROMPTS * SAMPLES - 1))
 })

@@ -9,8 +9,9 @@ namespace magic {
 
 namespace {
 
-// Tokens of a step: enough to keep the device busy, few enough that running sequences don't wait long.
-constexpr int64_t kStepTokens = 512;
+// Tokens of a step: enough to keep the device busy, few enough that running sequences don't wait long. However many
+// run, prompts get their part.
+constexpr int64_t kStepTokens = 512, kLeastPromptTokens = 128;
 
 }  // namespace
 
@@ -40,7 +41,7 @@ Step Scheduler::schedule() {
   Step step;
   const int64_t decoding =
       std::count_if(running_.begin(), running_.end(), [](const Sequence* s) { return s->uncomputed() == 1; });
-  int64_t budget = std::max<int64_t>(1, kStepTokens - decoding);
+  int64_t budget = std::max(kLeastPromptTokens, kStepTokens - decoding);
   const int64_t preempted = preemptions;
   for (size_t i = 0; i < running_.size(); i++) {
     Sequence& sequence = *running_[i];

@@ -16,6 +16,3 @@ export const evaluationSchema = z
   })
   .prefault({})
   .describe('avg@k on held-out problems, before and after the training.')
-
-/** Resolved settings of an evaluation. */
-export type EvaluationConfig = z.output<typeof evaluationSchema>

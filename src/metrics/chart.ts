@@ -1,5 +1,5 @@
 /** One line of a panel; points whose y is no number are left out. */
-export interface Series {
+interface Series {
   label: string
   colour: string
   points: readonly { x: number; y: number }[]

@@ -47,7 +47,7 @@ export class ProgressLine {
 }
 
 /** What a step came to, on one line. */
-export function stepText(metrics: Metrics, steps: number): string {
+function stepText(metrics: Metrics, steps: number): string {
   const value = (name: string, digits: number) => (metrics[name] ?? 0).toFixed(digits)
   const percent = (name: string) => `${Math.round((metrics[name] ?? 0) * 100)} %`
   return [

@@ -3,7 +3,7 @@ import type { Metrics } from './step-metrics.ts'
 const phases = ['rollout', 'verify', 'update', 'other'] as const
 
 /** What a phase took over all steps of a run. */
-export interface PhaseUse {
+interface PhaseUse {
   seconds: number
   /** of the seconds of all steps, in [0, 1] */
   share: number

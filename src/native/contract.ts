@@ -66,7 +66,7 @@ export interface TensorSource {
   end: number
 }
 
-export interface NativePolicyOptions {
+interface NativePolicyOptions {
   device: Device
   dtype: DType
   lora?: NativeLora
@@ -108,7 +108,7 @@ export interface NativeTrainingBatch extends NativeBatch {
   lossMask?: Float32Array
 }
 
-export interface NativeScoreOptions {
+interface NativeScoreOptions {
   temperature: number
   maxTokensPerMicroBatch: number
   /** false: the frozen model without its adapter */
@@ -128,7 +128,7 @@ export interface NativeScores {
  */
 export type Aggregation = 'token-mean' | 'sequence-mean-token-mean' | 'sequence-mean-token-sum'
 
-export interface NativeLossOptions {
+interface NativeLossOptions {
   temperature: number
   clipLow: number
   clipHigh: number
@@ -151,7 +151,7 @@ export interface NativeLossOptions {
   sharePrompts: boolean
 }
 
-export interface NativeOptimizerOptions {
+interface NativeOptimizerOptions {
   learningRate: number
   beta1: number
   beta2: number

@@ -25,7 +25,7 @@ const PYTHON_INDEX = 'https://pypi.org/simple'
 
 const run = promisify(execFile)
 
-export interface FetchReport {
+interface FetchReport {
   note(text: string): void
   /** bytes of the wheel so far, and in all where that is known */
   bytes(done: number, total: number | undefined): void

@@ -144,7 +144,7 @@ function isCallback<T>(value: unknown): value is (report: T) => void {
 
 const path = optional((value): value is string => typeof value === 'string' && value !== '', 'a folder')
 
-export const policyRules = { device, dtype, lora }
+const policyRules = { device, dtype, lora }
 export const loadRules = { ...policyRules, adapter: path }
 export const createRules = {
   ...policyRules,

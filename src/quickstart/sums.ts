@@ -12,7 +12,7 @@ export function question([a, b]: Sum): string {
 }
 
 /** Whether the last digits make ten or more. */
-export function carries([a, b]: Sum): boolean {
+function carries([a, b]: Sum): boolean {
   return (a % 10) + (b % 10) >= 10
 }
 

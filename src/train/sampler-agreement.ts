@@ -2,7 +2,7 @@ import type { DType } from '../native/contract.ts'
 import type { StepStats } from '../policy/policy.ts'
 
 /** Largest difference of a token's log-prob between the sampler and the trainer that rounding explains, nats. */
-export const agreementBounds: Readonly<Record<DType, number>> = { float32: 1e-4, bfloat16: 0.5 }
+const agreementBounds: Readonly<Record<DType, number>> = { float32: 1e-4, bfloat16: 0.5 }
 
 /**
  * Sampler and trainer compute the same log-probs by different ways. Where they differ by more than rounding, what is

@@ -5,7 +5,7 @@ export function answerText(response: string): string {
 }
 
 /** A `\boxed{}` or `\fbox{}` of a text: where it starts and ends, and what it holds. */
-export interface Box {
+interface Box {
   start: number
   end: number
   content: string

@@ -145,6 +145,6 @@ export class ProcessEnded extends Error {
 }
 
 /** It has not kept to the protocol, so it was killed. */
-export class ProtocolError extends Error {
+class ProtocolError extends Error {
   override readonly name = 'ProtocolError'
 }

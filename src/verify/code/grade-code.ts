@@ -7,7 +7,7 @@ import type { Sandbox } from './sandbox.ts'
 import type { Judgement, TestsProcess } from './tests-process.ts'
 
 /** How grading an answer ended: `passed` all tests, else what the first failure was. */
-export type Outcome = 'passed' | 'wrong' | 'timeout' | 'crash' | 'syntax' | 'no code'
+type Outcome = 'passed' | 'wrong' | 'timeout' | 'crash' | 'syntax' | 'no code'
 
 export interface Graded {
   passed: number

@@ -111,6 +111,6 @@ export class Sandbox {
 }
 
 /** Root gives up its rights before anything of the sandbox runs. */
-export function asNobody(): { uid?: number; gid?: number } {
+function asNobody(): { uid?: number; gid?: number } {
   return process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
 }

@@ -18,7 +18,7 @@ export type Expression =
   | { kind: 'quantity'; value: Expression; unit: string }
 
 /** What a number or a matrix can be computed from. */
-export type Scalar =
+type Scalar =
   /** `places`: digits after the decimal point, null where there is no point */
   | { kind: 'number'; value: Rational; places: number | null }
   | { kind: 'symbol'; name: string }

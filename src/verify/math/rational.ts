@@ -7,7 +7,7 @@ export interface Rational {
 }
 
 /** Largest whole number that is computed exactly, in bits: 6000 decimal digits. */
-export const MAX_BITS = 20_000
+const MAX_BITS = 20_000
 /** Of a fraction, whose lowest terms cost more. */
 const MAX_FRACTION_BITS = 6000
 
@@ -122,7 +122,7 @@ export function bitLength(value: bigint): number {
   return digits.length * 4 - (digits[0]! < '2' ? 3 : digits[0]! < '4' ? 2 : digits[0]! < '8' ? 1 : 0)
 }
 
-export function gcd(a: bigint, b: bigint): bigint {
+function gcd(a: bigint, b: bigint): bigint {
   let [x, y] = [a < 0n ? -a : a, b < 0n ? -b : b]
   while (y !== 0n) [x, y] = [y, x % y]
   return x
