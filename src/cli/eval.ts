@@ -11,8 +11,8 @@ import type { Device, DType } from '../native/contract.ts'
 import { Policy } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
-import { loadVerifier } from '../verify/load-verifier.ts'
 import { interruptSignal } from './interrupt.ts'
+import { chooseVerifier } from './verifier-option.ts'
 
 /** `magic-grpo eval`. */
 export async function evaluateModel(options: {
@@ -37,7 +37,7 @@ export async function evaluateModel(options: {
   await requireModel(options.model, '--model')
   await requireFiles('data', options.data)
   const tokenizer = await Tokenizer.load(options.model)
-  const verifier = await loadVerifier(options.verifier, process.cwd())
+  const { verifier, described } = await chooseVerifier(options.verifier)
   const { system: systemPrompt, suffix: promptSuffix, maxPromptLength } = options
   const prompting = { tokenizer, systemPrompt, promptSuffix, maxPromptLength }
   const sets = await loadEvaluationSets(options.data, prompting, 'data')
@@ -60,7 +60,7 @@ export async function evaluateModel(options: {
     const report = {
       ...{
         model: resolve(options.model),
-        verifier: options.verifier,
+        verifier: described,
         samples,
         maxNewTokens,
         temperature,

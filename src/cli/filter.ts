@@ -15,8 +15,8 @@ import { Policy } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { isAbort } from '../train/abort.ts'
-import { loadVerifier } from '../verify/load-verifier.ts'
 import { interruptSignal } from './interrupt.ts'
+import { chooseVerifier } from './verifier-option.ts'
 
 interface FilterCommand extends DifficultyBounds {
   data: string[]
@@ -50,14 +50,14 @@ export async function filter(options: FilterCommand): Promise<void> {
   await requireOwn(out, counts)
 
   const tokenizer = await Tokenizer.load(options.model)
-  const verifier = await loadVerifier(options.verifier, process.cwd())
+  const { verifier, described } = await chooseVerifier(options.verifier)
   const { system: systemPrompt, suffix: promptSuffix, maxPromptLength } = options
   const loaded = await loadPrompts(options.data, { tokenizer, systemPrompt, promptSuffix, maxPromptLength })
   const { prompts, dropped } = loaded
   const progress = await FilterProgress.open(counts, {
     ...{
       model: resolve(options.model),
-      verifier: options.verifier,
+      verifier: described,
       samples,
       maxNewTokens,
       temperature,

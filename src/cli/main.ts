@@ -6,6 +6,9 @@ import { failure } from './failure.ts'
 const exitCodes = `
 Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 interrupted (a checkpoint of the last whole step is saved).`
 
+const VERIFIER_HELP =
+  "'math', 'code', 'format', an exported function as ./reward.ts#name, or a config (.yaml) for its verifier"
+
 /** They run a model: what they lack for that is said before they begin. */
 const NATIVE = new Set(['quickstart', 'train', 'study', 'sft', 'generate', 'eval', 'filter'])
 
@@ -95,7 +98,7 @@ function program(): Command {
     .option('--top-p <value>', 'nucleus sampling, 1 is off', number, 1)
     .option('--top-k <count>', 'sample among the k most likely, 0 is off', whole, 0)
     .option('--seed <number>', 'seed of the samples', whole, 0)
-    .option('--verifier <spec>', "'math', 'code', or an exported function as ./reward.ts#name", 'math')
+    .option('--verifier <spec>', VERIFIER_HELP, 'math')
     .option('--system <text>', 'system message for problems that have none')
     .option('--suffix <text>', 'text after the last user message, where that does not end so already')
     .option('--max-prompt-length <count>', 'longer prompts are dropped', positive, 2048)
@@ -120,7 +123,7 @@ function program(): Command {
     .option('--top-p <value>', 'nucleus sampling, 1 is off', number, 1)
     .option('--top-k <count>', 'sample among the k most likely, 0 is off', whole, 0)
     .option('--seed <number>', 'seed of the samples', whole, 0)
-    .option('--verifier <spec>', "'math', 'code', or an exported function as ./reward.ts#name", 'math')
+    .option('--verifier <spec>', VERIFIER_HELP, 'math')
     .option('--system <text>', 'system message for problems that have none')
     .option('--suffix <text>', 'text after the last user message, where that does not end so already')
     .option('--max-prompt-length <count>', 'longer prompts are dropped', positive, 2048)
@@ -132,11 +135,12 @@ function program(): Command {
     .command('verify')
     .description('score the responses of a file')
     .argument('<file>', 'rows { response, ground_truth, prompt?, data_source?, precision? }, .jsonl or .parquet')
-    .requiredOption('--verifier <spec>', "'math', 'code', or an exported function as ./reward.ts#name")
+    .requiredOption('--verifier <spec>', VERIFIER_HELP)
     .addOption(
-      new Option('--extraction <where>', "where 'math' looks for the answer")
-        .choices(['boxed', 'any'])
-        .default('boxed'),
+      new Option(
+        '--extraction <where>',
+        "where 'math' looks for the answer; default boxed, or what the config says",
+      ).choices(['boxed', 'any']),
     )
     .option('--out <file>', 'write each row with its reward and verdict as JSON lines')
     .option(

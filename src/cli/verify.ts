@@ -3,9 +3,9 @@ import type { Message, Prompt } from '../data/prompt.ts'
 import { type Row, readRows } from '../data/rows.ts'
 import { writeAtomic } from '../metrics/atomic-write.ts'
 import { terminalText } from '../metrics/terminal-text.ts'
-import { loadVerifier } from '../verify/load-verifier.ts'
 import type { RewardSample, Verdict, Verifier } from '../verify/verifier.ts'
 import { interruptSignal } from './interrupt.ts'
+import { chooseVerifier } from './verifier-option.ts'
 
 /** Rows graded at a time: enough for every worker, few enough for memory. */
 const IN_FLIGHT = 64
@@ -14,13 +14,13 @@ const IN_FLIGHT = 64
 export async function verifyFile(options: {
   file: string
   verifier: string
-  extraction: 'boxed' | 'any'
+  extraction?: 'boxed' | 'any'
   out?: string
   explain?: number
 }): Promise<void> {
   const rows = await readRows(options.file)
   const samples = rows.map(readSample)
-  const verifier = await loadVerifier(options.verifier, process.cwd(), { math: { extraction: options.extraction } })
+  const { verifier } = await chooseVerifier(options.verifier, options.extraction)
   const interrupt = interruptSignal(() => {})
   try {
     if (options.explain !== undefined) {

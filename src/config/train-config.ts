@@ -71,7 +71,8 @@ export async function requireFiles(key: string, paths: string | readonly string[
 }
 
 /** The file part of `./reward.ts#name`; a built-in verifier stays its name. */
-const verifierPath: PathResolver = (spec, base) => (/\.[cm]?[jt]s(#.*)?$/.test(spec) ? filePath(spec, base) : spec)
+export const verifierPath: PathResolver = (spec, base) =>
+  /\.[cm]?[jt]s(#.*)?$/.test(spec) ? filePath(spec, base) : spec
 
 async function isFile(path: string): Promise<boolean> {
   return stat(path).then(

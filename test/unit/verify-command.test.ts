@@ -72,6 +72,31 @@ test('verify explains one row', async (t) => {
   t.regex(missing.stderr, /--explain 9: the file has no row in line 9/)
 })
 
+test('verify takes the verifier of a config', async (t) => {
+  const { folder, file } = await workspace(t, rows)
+  const config = join(folder, 'run.yaml')
+  await writeFile(join(folder, 'reward.ts'), 'export const long = ({ response }) => response.length / 100\n')
+  const sum = [
+    'model: /nowhere # of a run that this does not begin',
+    'verifier:',
+    '  bySource:',
+    '    surds: { sum: [{ verifier: math }, { verifier: format, weight: 0.5 }] }',
+    '    sums: math',
+    '    default: ./reward.ts#long',
+    'math: { extraction: any }',
+  ]
+  await writeFile(config, sum.join('\n'))
+  const { code, stdout, stderr } = await verify(file, '--verifier', config)
+  t.is(code, 0, stderr)
+  t.regex(stdout, /^surds +1 +1 +1\.0000 +1\.5000 +0$/m)
+  t.regex(stdout, /^sums +2 +1 +0\.5000 +0\.5000 +0$/m)
+  t.regex((await verify(file, '--verifier', config, '--extraction', 'boxed')).stdout, /^sums +2 +0 /m)
+  await writeFile(config, 'verifer: math\n')
+  const wrong = await verify(file, '--verifier', config)
+  t.is(wrong.code, 2)
+  t.regex(wrong.stderr, /run\.yaml:1: .*verifer/)
+})
+
 test('a bad row is an error with its line number', async (t) => {
   const bad: [unknown, RegExp][] = [
     [{ ground_truth: '5' }, /rows\.jsonl:2: response is missing: it must be the text to grade/],

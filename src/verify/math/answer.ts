@@ -4,6 +4,7 @@ import type { Expression } from './expression.ts'
 import { tokenize } from './lexer.ts'
 import { MAX_ANSWER_LENGTH, TooLarge, Unreadable } from './limits.ts'
 import { parse } from './parser.ts'
+import { withUnit } from './quantity.ts'
 import { comparable, spelledOut, unwrap } from './text.ts'
 
 /** What a comparison came to. */
@@ -94,6 +95,16 @@ function isWord(text: string): boolean {
   )
 }
 
+const CURRENCIES: Record<string, string> = { '\\$': 'dollar', '€': 'euro', '£': 'pound', '¥': 'yen' }
+const NUMBERS = new Set(['number', 'sum', 'product', 'quotient', 'power', 'call'])
+
+/** A number with the unit of the sign that stands beside it: `\$5` is not 5 cents. */
+function inCurrency(value: Expression, text: string): Expression {
+  const sign = /\\\$|[€£¥]/.exec(text)?.[0]
+  if (sign === undefined || !NUMBERS.has(value.kind) || withUnit(value).unit !== null) return value
+  return { kind: 'quantity', value, unit: CURRENCIES[sign]! }
+}
+
 /** The ways to read an answer, the likeliest first; none where it is no mathematics. */
 export function readings(raw: string, decimalComma: RegExp = DECIMAL_COMMA): Expression[] {
   const text = spelledOut(unwrap(raw))
@@ -105,7 +116,7 @@ export function readings(raw: string, decimalComma: RegExp = DECIMAL_COMMA): Exp
   if (decimalComma.test(text)) commas.push('decimal')
   return commas.flatMap((reading) => {
     try {
-      return [parse(tokenize(text, reading))]
+      return [inCurrency(parse(tokenize(text, reading)), text)]
     } catch (error) {
       if (error instanceof Unreadable || error instanceof TooLarge || error instanceof RangeError) return []
       throw error

@@ -6,7 +6,7 @@ import { equalRealSets, infiniteSign, realSet } from './interval.ts'
 import { TooLarge, Unreadable } from './limits.ts'
 import { matrixValue } from './matrix.ts'
 import { expandSigns } from './plus-minus.ts'
-import { equalScalars, hundredth, isShare, withUnit } from './quantity.ts'
+import { equalScalars, hundredth, isShare, mayAgree, withUnit } from './quantity.ts'
 
 export interface CompareOptions {
   /** digits after the decimal point to which numbers have to agree where one of them is a decimal; by default what the gold states */
@@ -286,7 +286,7 @@ function equalOperations(gold: Expression, given: Expression, options: CompareOp
  */
 function equalQuantities(gold: Expression, given: Expression, options: CompareOptions): boolean {
   const [expected, found] = [withUnit(gold), withUnit(given)]
-  if (expected.unit !== null && found.unit !== null && expected.unit !== found.unit) return false
+  if (!mayAgree(expected, found)) return false
   if (expected.unit === null && found.unit === '%' && isShare(expected.value))
     return equalScalars(expected.value, hundredth(found.value), options.precision)
   if (gold.kind === 'quantity' || given.kind === 'quantity') {

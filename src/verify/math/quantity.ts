@@ -1,5 +1,5 @@
 import { exactValue } from './exact.ts'
-import { type Expression, negated, number } from './expression.ts'
+import { type Expression, negated, number, some } from './expression.ts'
 import { identical } from './identity.ts'
 import { infiniteSign } from './interval.ts'
 import { agreeToPrecision } from './precision.ts'
@@ -9,7 +9,12 @@ export function hundredth(node: Expression): Expression {
   return { kind: 'quotient', numerator: node, denominator: number(rational(100n)) }
 }
 
-export function withUnit(node: Expression): { value: Expression; unit: string | null } {
+interface Measured {
+  value: Expression
+  unit: string | null
+}
+
+export function withUnit(node: Expression): Measured {
   if (node.kind === 'quantity') return { value: node.value, unit: node.unit }
   if (node.kind === 'call' && node.name === 'percent') return { value: node.args[0]!, unit: '%' }
   if (node.kind === 'call' && node.name === 'degree') return { value: node.args[0]!, unit: 'degree' }
@@ -20,6 +25,15 @@ export function withUnit(node: Expression): { value: Expression; unit: string | 
   }
   return { value: node, unit: null }
 }
+
+/** Never two different units; and no degrees in place of a multiple of pi, which is an angle too. */
+export function mayAgree(gold: Measured, given: Measured): boolean {
+  if (gold.unit !== null && given.unit !== null) return gold.unit === given.unit
+  const angle = gold.unit === 'degree' || given.unit === 'degree'
+  return !angle || !some(gold.unit === null ? gold.value : given.value, isPi)
+}
+
+const isPi = (node: Expression) => node.kind === 'constant' && node.name === 'pi'
 
 /** @throws TooLarge, Unreadable */
 export function equalScalars(gold: Expression, given: Expression, precision: number | undefined): boolean {

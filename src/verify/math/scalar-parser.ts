@@ -3,7 +3,7 @@ import { Unreadable } from './limits.ts'
 import { isNumericFraction, properFraction, unmarked } from './mixed-number.ts'
 import { equalRationals, rational } from './rational.ts'
 import { SHORT_UNITS } from './symbols.ts'
-import { isEnd, isOperator, type Token } from './token.ts'
+import { isComposition, isEnd, isOperator, tokenText } from './token.ts'
 import { TokenReader } from './token-reader.ts'
 
 /** Reads numbers, variables, functions, products and sums. */
@@ -217,6 +217,10 @@ export abstract class ScalarParser extends TokenReader {
     let name = text
     while (this.take('_')) name += `_${this.subscript()}`
     while (this.take("'")) name += "'"
+    if (isComposition(name, this.tokens.slice(this.at, this.at + 3))) {
+      this.take('°')
+      return { kind: 'apply', name: `${name}°`, args: [this.within(() => this.factor())] }
+    }
     // `f(x)`: a letter before letters or numbers in parentheses
     const end = this.simpleArguments()
     if (end === null) return { kind: 'symbol', name }
@@ -289,8 +293,4 @@ export abstract class ScalarParser extends TokenReader {
     }
     return argument
   }
-}
-
-function tokenText(token: Token): string {
-  return token.type === 'number' ? String(token.value.numerator) : token.text
 }
