@@ -46,7 +46,7 @@ export async function train(options: {
 }
 
 /** What a run came to: samples, accuracy before and after, and where things lie. */
-export function outcome(summary: RunSummary, last: StepReport | undefined): string {
+function outcome(summary: RunSummary, last: StepReport | undefined): string {
   const groups =
     last?.evaluations[0]?.answers ?? last?.groups.map((group) => ({ sampled: group, verdicts: group.verdicts })) ?? []
   const percent = (accuracy: number | null) => (accuracy === null ? 'not measured' : accuracy.toFixed(3))
