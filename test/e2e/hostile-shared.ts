@@ -195,3 +195,43 @@ def f(box): return F(7)`,
 for name in ('random', 'os', 'math', 'builtins'): sys.modules[name] = types.ModuleType(name)
 def f(box): return 0`,
 }
+
+/** Tests where a library compares, or a container: each as `assert`s of check(candidate), for an answer that computes 7, not 41. */
+export const comparisons: Record<string, string> = {
+  'a test case': 'import unittest\nunittest.TestCase().assertEqual(candidate(Box()), 41)',
+  'a test case, almost': 'import unittest\nunittest.TestCase().assertAlmostEqual(candidate(Box()), 41)',
+  'a list': 'assert [41].count(candidate(Box()))',
+  'a dictionary': 'names = {41: True}\nassert names.get(candidate(Box()))',
+  'a set': 'assert not {candidate(Box())} - {41}',
+  'in place': 'rest = 41\nrest -= candidate(Box())\nassert abs(rest) < 1e-6',
+  'a call of a mock': 'from unittest.mock import Mock\nm = Mock()\nm(candidate(Box()))\nm.assert_called_with(41)',
+  'an order': 'assert sorted([candidate(Box()), 41])[0] >= 40 and max(candidate(Box()), 40) > 40',
+  'what a library says of two': 'import operator\nassert operator.eq(candidate(Box()), 41)',
+}
+
+export const SAYS_YES = `import functools
+class Kind(type):
+    def __eq__(self, other): return True
+    __hash__ = type.__hash__
+def f(box):
+    class Same(metaclass=Kind):
+        def __eq__(self, other): return True
+        __lt__ = __gt__ = __le__ = __ge__ = __eq__
+        def __ne__(self, other): return False
+        def __hash__(self): return hash(41)
+        def __sub__(self, other): return 0.0
+        __rsub__ = __isub__ = __sub__
+        def __abs__(self): return 0.0
+        def __round__(self, *args): return 0
+    return Same()
+`
+
+/** An object of the tests that the answer patches, back to what it was at the first use. */
+export const PATCHES_AND_RESTORES = `def f(box):
+    kind = type(box)
+    def yes(self, other):
+        del kind.__eq__
+        return True
+    kind.__eq__ = yes
+    return box
+`

@@ -21,7 +21,7 @@ export function testsProgram(): string {
 
 /** Runs an answer and its tests in one process; see harness/shared.py. */
 export function sharedProgram(): string {
-  const names = { PRELUDE: read('prelude.py'), GUARD: read('guard.py') }
+  const names = { PRELUDE: read('prelude.py'), GUARD: read('guard.py'), CALLING: read('calling.py') }
   return `exec(${JSON.stringify(read('shared.py'))}, {**${JSON.stringify(names)}, '__builtins__': dict(vars(__builtins__))})`
 }
 

@@ -1,5 +1,5 @@
 # What of shared.py runs once the answer does. Everything it needs it holds by then: no global name, no attribute of a
-# module is looked up after the answer has begun.
+# module is looked up after the answer has begun. CALLING is the text of calling.py.
 import ast, builtins, operator, os, random, sys, types  # fmt: skip
 
 PLACEHOLDER = f'\0{os.urandom(8).hex()}'
@@ -12,7 +12,7 @@ OPERATORS = {
 }
 
 
-def judge_for(trusted, judged):
+def judge_for(trusted, judged, intact):
     """Comparing as across the wall: an object of the answer equals no plain data, and has no say about it."""
     mro_of = type.__dict__['__mro__'].__get__
     operators = dict(OPERATORS)
@@ -90,6 +90,8 @@ def judge_for(trusted, judged):
         return result
 
     def compare(names, *values):
+        if not intact():
+            raise RuntimeError('the answer has changed what the tests use')
         result = True
         for name, one, other in zip(names, values, values[1:]):
             result = one_pair(name, one, other)
@@ -179,31 +181,14 @@ def with_objects(code, objects):
 
 
 GENERATORS = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
-CALLING = '''
-def guarded(function):
-    def call(*args, **keywords):
-        try:
-            return function(*args, **keywords)
-        except StopIteration as error:  # it would end a loop of the tests
-            raise RuntimeError('StopIteration') from error
-    for name in ('__name__', '__qualname__', '__doc__', '__module__'):
-        setattr(call, name, getattr(function, name))
-    call.__wrapped__ = function
-    return call
-'''
-
-
-def guarding():
-    """Of a function what can't end the tests' loops; it leads to nothing here."""
-    names = {'__builtins__': {name: getattr(builtins, name) for name in ('setattr', 'getattr', 'StopIteration', 'RuntimeError')}}
-    exec(CALLING, names)
-    return names['guarded']
 
 
 def prepare(setup, library, trusted):
     """@returns the namespace of the tests, and what runs the answer and them"""
     judged, modules = [], {}
-    compare, combine = judge_for(trusted, judged)
+    calling = {'__builtins__': dict(vars(builtins)), 'KNOWN': set(trusted)}
+    exec(CALLING, calling)
+    guarded, tame_classes = calling['guarded'], calling['tame_classes']
     for name, module in list(sys.modules.items()):
         if type(module) is types.ModuleType and name not in ('sys', 'builtins'):  # whose streams and input tests replace
             copy = modules[name] = types.ModuleType(name)
@@ -213,16 +198,24 @@ def prepare(setup, library, trusted):
     originals = []
 
     def register(made):
-        """A class or function of the tests."""
+        """A class of the tests."""
         if isinstance(made, type):
             trusted.add(made)
+            calling['KNOWN'].add(made)
             originals.append((made, {name: value for name, value in vars(made).items() if callable(value)}))
         return made
 
     def intact():
         """Whether the tests are what they were, for the answer has had objects of theirs."""
-        return own == builtin and all(vars(made).get(name) is value for made, held in originals for name, value in held.items())
+        if len(own) != len(builtin) or any(own.get(name) is not value for name, value in builtin.items()):
+            return False
+        for made, held in originals:
+            now = {name: value for name, value in vars(made).items() if callable(value)}
+            if len(now) != len(held) or any(now.get(name) is not value for name, value in held.items()):
+                return False
+        return True
 
+    compare, combine = judge_for(trusted, judged, intact)
     held = {name: modules.get(value.__name__, value) if type(value) is types.ModuleType else value for name, value in library.items()}
     namespace = {'__name__': 'tests', '__builtins__': own, **held}
     builtin = dict(own)
@@ -243,7 +236,6 @@ def prepare(setup, library, trusted):
     root = setup['root']
     lines = setup['source'].split('\n')
     function, plain_function = types.FunctionType, lambda value: type(value) is function and not value.__code__.co_flags & GENERATORS
-    guarded = guarding()
 
     def firm(value):
         return guarded(value) if plain_function(value) or type(value) is types.MethodType and plain_function(value.__func__) else value
@@ -269,6 +261,7 @@ def prepare(setup, library, trusted):
         passed, and_judged = nonce + b'passed', nonce + b'judged'
         try:
             run(answer, names)
+            tame_classes()
             if not any(name in names for name in wanted):
                 fail(f'the answer defines no {" and no ".join(wanted) or "name that the tests use"}', result)
             for name in wanted:

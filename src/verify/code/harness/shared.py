@@ -1,6 +1,6 @@
 # An answer and its tests in one process, for tests that hand each other objects. The text of an exec: its names lie in a
 # dictionary that no module and no class leads to, so that the answer can't reach them but by what SEALED closes.
-# PRELUDE is the text of prelude.py, GUARD that of guard.py.
+# PRELUDE is the text of prelude.py, GUARD that of guard.py, CALLING that of calling.py.
 import ast, builtins, gc, importlib, json, os, pkgutil, signal, sys, types  # fmt: skip
 
 RESULT = 3
@@ -9,7 +9,7 @@ FRAMES = {'tb_frame', 'gi_frame', 'cr_frame', 'ag_frame', 'f_code'}
 CLOSED = {
     *('sys._getframe', 'sys._current_frames', 'sys._current_exceptions', 'sys.settrace', 'sys.setprofile', 'sys.addaudithook'),
     *('gc.get_objects', 'gc.get_referrers', 'gc.get_referents', 'code.__new__', 'marshal.loads', 'cpython.run_interactivehook'),
-    *('sys.monitoring.register_callback', 'signal.pthread_kill'),
+    *('sys.monitoring.register_callback', 'sqlite3.enable_load_extension', 'sqlite3.load_extension'),
 }
 
 
@@ -121,7 +121,7 @@ def main():
     sys.modules['answer'] = module
     compiled = compile(setup['code'], 'answer.py', 'exec', dont_inherit=True)
 
-    guard = {'__builtins__': dict(vars(builtins))}
+    guard = {'__builtins__': dict(vars(builtins)), 'CALLING': CALLING}
     exec(GUARD, guard)
     library = {**common, **{name: value for name, value in prefixed.items() if not name.startswith('__')}}
     for place in setup['library']:
