@@ -203,7 +203,7 @@ export const generateRules = {
   seed: absentOr(seed),
   stopTokenIds: { ...optional(isTokenIds, 'an array of token ids'), fallback: [] as ArrayLike<number> },
   maxBatchSize: integer(256, 1),
-  kvCacheBytes: integer(0, 0),
+  kvCacheBytes: integer(0, 0, Number.MAX_SAFE_INTEGER),
   signal,
   onProgress: optional(isCallback<{ tokens: number; finished: number }>, 'a function'),
   onGroup: optional(isCallback<{ prompt: number; completions: NativeCompletion[] }>, 'a function'),

@@ -76,8 +76,7 @@ export function number(
 }
 
 /** A whole number that the native side can hold. */
-export function integer(fallback: number | undefined, least: number): Option<number> {
-  const most = 2 ** 31 - 1
+export function integer(fallback: number | undefined, least: number, most = 2 ** 31 - 1): Option<number> {
   return {
     fallback,
     test: (value) => typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most,

@@ -103,6 +103,7 @@ test('equal beginnings are computed once: of samples of a prompt, and of prompts
 
 test('options of the cache', async (t) => {
   const policy = await policyOf(t)
+  same(t, await generated(policy, prompts, { kvCacheBytes: 2 ** 40 }), await generated(policy, prompts, {}))
   await t.throwsAsync(generated(policy, prompts, { kvCacheBytes: -1 }), { message: /kvCacheBytes/ })
   await t.throwsAsync(generated(policy, prompts, { onStats: 5 as never }), { message: /onStats/ })
 })
