@@ -17,6 +17,7 @@ import { Stopwatch } from '../../src/metrics/stopwatch.ts'
 import { terminalText } from '../../src/metrics/terminal-text.ts'
 import { modelShape } from '../../src/policy/model-config.ts'
 import type { StepStats } from '../../src/policy/policy.ts'
+import type { Verdict } from '../../src/verify/verifier.ts'
 import { group, stats } from './fixtures.ts'
 
 const groups = [
@@ -83,6 +84,20 @@ test('the metrics of a step, by hand', (t) => {
   t.is(metrics.accuracy, 0.5)
   t.is(metrics.accuracy_untruncated, 3 / 5)
   t.is(metrics['advantage/max'], 0.7)
+})
+
+test('verdicts are counted by how they ended, those of one process with the tests beside them', (t) => {
+  const ends: Verdict[] = [
+    { reward: 1, correct: true, isolation: 'shared' },
+    { reward: 0, correct: false, isolation: 'shared' },
+    { reward: 0, correct: false, outcome: 'no answer' },
+  ]
+  const [first] = groups
+  const metrics = stepMetrics({ ...record, groups: [{ ...first!, verdicts: ends }] })
+  t.like(metrics, {
+    ...{ 'verify/correct': 1, 'verify/wrong': 1, 'verify/no_answer': 1, 'verify/shared': 2 },
+  })
+  t.false('verify/shared' in stepMetrics(record))
 })
 
 test('a step without an update has numbers everywhere', (t) => {

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
+import { sandboxWorks } from './code-answer.ts'
 
+const run = (await sandboxWorks()) ? test : test.skip
 const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 async function workspace(t: ExecutionContext, rows: unknown[]): Promise<{ folder: string; file: string }> {
@@ -95,6 +97,25 @@ test('verify takes the verifier of a config', async (t) => {
   const wrong = await verify(file, '--verifier', config)
   t.is(wrong.code, 2)
   t.regex(wrong.stderr, /run\.yaml:1: .*verifer/)
+})
+
+run('verify says where an answer ran in one process with its tests', async (t) => {
+  const answer = (code: string) => `\`\`\`python\n${code}\n\`\`\``
+  const { file } = await workspace(t, [
+    { response: answer('def f(x): return x + 1'), ground_truth: { assert_case: ['assert f(1) == 2'] } },
+    {
+      response: answer('def f(box): return box.n'),
+      ground_truth: { assert_case: ['class B: n = 2\nassert f(B()) == 2'] },
+    },
+  ])
+  const table = (await verify(file, '--verifier', 'code')).stdout
+  t.regex(table, /^data source +rows +correct +accuracy +mean reward +no answer +shared$/m)
+  t.regex(table, /^all +2 +2 +1\.0000 +1\.0000 +0 +1$/m)
+  t.regex(
+    (await verify(file, '--verifier', 'code', '--explain', '2')).stdout,
+    /^isolation: shared\nreason: in one process with the tests, as the tests give the answer a B, which is no plain data$/m,
+  )
+  t.notRegex((await verify(file, '--verifier', 'code', '--explain', '1')).stdout, /isolation/)
 })
 
 test('a bad row is an error with its line number', async (t) => {
