@@ -92,8 +92,10 @@ test('verdicts are counted by how they ended, those of one process with the test
     { reward: 0, correct: false, isolation: 'shared' },
     { reward: 0, correct: false, outcome: 'no answer' },
   ]
-  const [first] = groups
-  const metrics = stepMetrics({ ...record, groups: [{ ...first!, verdicts: ends }] })
+  const metrics = stepMetrics({
+    ...record,
+    groups: [{ ...group({ prompt: [1], responses: [[1], [2], [3]], advantages: [1, -1, -1] }), verdicts: ends }],
+  })
   t.like(metrics, {
     ...{ 'verify/correct': 1, 'verify/wrong': 1, 'verify/no_answer': 1, 'verify/shared': 2 },
   })
