@@ -190,7 +190,7 @@ int64_t TensorToWrite::byte_count() const {
   return c10::multiply_integers(shape) * static_cast<int64_t>(c10::elementSize(type));
 }
 
-void write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors, std::mutex& busy,
+void write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors, ReadGate& gate,
                        int64_t piece_bytes) {
   // Wider types first keeps every tensor aligned.
   std::stable_sort(tensors.begin(), tensors.end(),
@@ -206,7 +206,7 @@ void write_safetensors(const std::string& path, std::vector<TensorToWrite> tenso
     for (const auto& tensor : tensors) {
       const auto bytes = tensor.byte_count();
       for (int64_t at = 0; at < bytes; at += piece_bytes) {
-        const std::lock_guard lock(busy);
+        const auto reading = gate.read();
         const auto values = tensor.values();
         write_all(file.fd(), static_cast<const char*>(values.const_data_ptr()) + at,
                   static_cast<size_t>(std::min(piece_bytes, bytes - at)), temporary);

@@ -8,9 +8,10 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
+
+#include "checkpoint/read_gate.h"
 
 namespace magic {
 
@@ -48,9 +49,9 @@ struct TensorToWrite {
   int64_t byte_count() const;
 };
 
-// Writes `path` by a temporary file beside it, fsync and rename. Metadata is {"format": "pt"}. `busy` is locked while a
-// piece is read, of `piece_bytes` at most.
-void write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors, std::mutex& busy,
+// Writes `path` by a temporary file beside it, fsync and rename. Metadata is {"format": "pt"}. A piece of
+// `piece_bytes` at most is read within the gate.
+void write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors, ReadGate& gate,
                        int64_t piece_bytes);
 
 }  // namespace magic

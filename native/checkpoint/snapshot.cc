@@ -51,22 +51,15 @@ Snapshot::Snapshot(const Shape& shape, const Weights& weights, AdamW& optimizer)
 void Snapshot::own() {
   if (owns_) return;
   const Span span("copy snapshot");
-  // Piece by piece, as the writer goes on between: it finds each tensor at its new place, with the same values.
-  const auto copy = [this](at::Tensor& tensor) {
-    if (!tensor.defined()) return;
-    at::Tensor own = tensor.clone();
-    const std::lock_guard lock(busy_);
-    tensor = std::move(own);
-  };
+  const ReadGate::Change change(gate_);
+  const auto copy = [](at::Tensor& tensor) { tensor = tensor.defined() ? tensor.clone() : tensor; };
   for (Parameter* parameter : weights_.trained()) {
     const bool same = parameter->master.is_same(parameter->value);
     copy(parameter->value);
-    if (same) {
-      const std::lock_guard lock(busy_);
+    if (same)
       parameter->master = parameter->value;
-    } else {
+    else
       copy(parameter->master);
-    }
   }
   for (std::vector<at::Tensor>* moments : {&first_, &second_}) std::for_each(moments->begin(), moments->end(), copy);
   owns_ = true;
@@ -74,12 +67,12 @@ void Snapshot::own() {
 
 void Snapshot::write(const std::string& path, std::vector<TensorToWrite> tensors) {
   const bool changes = weights_.adapters().empty();
-  write_safetensors(path, std::move(tensors), busy_, changes ? kPieceBytes : kWhole);
+  write_safetensors(path, std::move(tensors), gate_, changes ? kPieceBytes : kWhole);
 }
 
 void Snapshot::write_parameters(const std::string& path, const std::vector<std::string>& names) {
   const std::vector<NamedSlice> slices = [this] {
-    const std::lock_guard lock(busy_);
+    const auto reading = gate_.read();
     return weights_.slices(shape_);
   }();
   std::vector<TensorToWrite> tensors;
@@ -103,7 +96,7 @@ void Snapshot::write_optimizer(const std::string& path) {
   std::vector<TensorToWrite> tensors;
   const std::vector<Parameter*> parameters = weights_.trained();
   const std::vector<NamedSlice> slices = [this] {
-    const std::lock_guard lock(busy_);
+    const auto reading = gate_.read();
     return weights_.trained_slices(shape_);
   }();
   for (const NamedSlice& slice : slices) {

@@ -4,7 +4,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -38,7 +37,7 @@ class Snapshot {
   std::vector<at::Tensor> first_, second_;  // moments in the order of weights_.trained(), or none yet
   int64_t step_count_;
   bool owns_ = false;
-  std::mutex busy_;  // the tensors are read or replaced
+  ReadGate gate_;  // to the tensors, which own() replaces
 };
 
 }  // namespace magic

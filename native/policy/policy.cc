@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "checkpoint/snapshot.h"
 #include "policy/decoder.h"
 #include "policy/linear.h"
 #include "runtime/error.h"

@@ -9,12 +9,13 @@
 #include <vector>
 
 #include "checkpoint/safetensors.h"
-#include "checkpoint/snapshot.h"
 #include "optim/adamw.h"
 #include "policy/shape.h"
 #include "policy/weights.h"
 
 namespace magic {
+
+class Snapshot;
 
 class Policy {
  public:

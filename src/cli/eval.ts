@@ -7,33 +7,21 @@ import { resultsTable } from '../evaluate/results-table.ts'
 import { writeAtomic } from '../metrics/atomic-write.ts'
 import { ProgressLine } from '../metrics/progress.ts'
 import { sampleRows, samplesTable } from '../metrics/samples-table.ts'
-import type { Device, DType } from '../native/contract.ts'
 import { Policy } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { interruptSignal } from './interrupt.ts'
+import type { ProblemArguments } from './model-options.ts'
 import { chooseVerifier } from './verifier-option.ts'
 
 /** `magic-grpo eval`. */
-export async function evaluateModel(options: {
-  data: string[]
-  model: string
-  samples: number
-  maxNewTokens: number
-  temperature: number
-  topP: number
-  topK: number
-  seed: number
-  verifier: string
-  system?: string
-  suffix?: string
-  maxPromptLength: number
-  answers?: string
-  out?: string
-  json?: boolean
-  device: Device
-  dtype: DType
-}): Promise<void> {
+export async function evaluateModel(
+  options: ProblemArguments & {
+    answers?: string
+    out?: string
+    json?: boolean
+  },
+): Promise<void> {
   await requireModel(options.model, '--model')
   await requireFiles('data', options.data)
   const tokenizer = await Tokenizer.load(options.model)

@@ -10,30 +10,16 @@ import { countPasses } from '../filter/pass-counts.ts'
 import { writeAtomic } from '../metrics/atomic-write.ts'
 import { ProgressLine } from '../metrics/progress.ts'
 import { share } from '../metrics/statistics.ts'
-import type { Device, DType } from '../native/contract.ts'
 import { Policy } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { isAbort } from '../train/abort.ts'
 import { interruptSignal } from './interrupt.ts'
+import type { ProblemArguments } from './model-options.ts'
 import { chooseVerifier } from './verifier-option.ts'
 
-interface FilterCommand extends DifficultyBounds {
-  data: string[]
-  model: string
+interface FilterCommand extends ProblemArguments, DifficultyBounds {
   out: string
-  samples: number
-  maxNewTokens: number
-  temperature: number
-  topP: number
-  topK: number
-  seed: number
-  verifier: string
-  system?: string
-  suffix?: string
-  maxPromptLength: number
-  device: Device
-  dtype: DType
 }
 
 /** `magic-grpo filter`: exits 130 where it was interrupted; the same command goes on. */

@@ -2,28 +2,20 @@ import { text as readAll } from 'node:stream/consumers'
 import { requireModel } from '../config/train-config.ts'
 import { mean } from '../metrics/statistics.ts'
 import { terminalText } from '../metrics/terminal-text.ts'
-import type { Device, DType } from '../native/contract.ts'
 import { Policy } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { interruptSignal } from './interrupt.ts'
+import type { SamplingArguments } from './model-options.ts'
 
 /** `magic-grpo generate`. */
-export async function generate(options: {
-  prompts: string[]
-  model: string
-  samples: number
-  maxNewTokens: number
-  temperature: number
-  topP: number
-  topK: number
-  seed: number
-  system?: string
-  raw?: boolean
-  json?: boolean
-  device: Device
-  dtype: DType
-}): Promise<void> {
+export async function generate(
+  options: SamplingArguments & {
+    prompts: string[]
+    raw?: boolean
+    json?: boolean
+  },
+): Promise<void> {
   await requireModel(options.model, '--model')
   const tokenizer = await Tokenizer.load(options.model)
   const texts = await Promise.all(

@@ -1,13 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { failure } from './failure.ts'
+import { positive, problemOptions, rate, samplingOptions, VERIFIER_HELP } from './model-options.ts'
 
 const exitCodes = `
 Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 interrupted (a checkpoint of the last whole step is saved).`
-
-const VERIFIER_HELP =
-  "'math', 'code', 'format', an exported function as ./reward.ts#name, or a config (.yaml) for its verifier"
 
 /** They run a model: what they lack for that is said before they begin. */
 const NATIVE = new Set(['quickstart', 'train', 'study', 'sft', 'generate', 'eval', 'filter'])
@@ -69,66 +67,29 @@ function program(): Command {
     .argument('[overrides...]', 'settings, as model=DIR data.train=rows.jsonl output=DIR steps=200')
     .action(async (overrides, options) => (await import('./sft.ts')).sft({ ...options, overrides }))
 
-  root
-    .command('generate')
+  samplingOptions(root.command('generate'), 256)
     .description('answer prompts with a model')
     .argument('<prompt...>', 'one prompt each; - reads one from standard input')
-    .requiredOption('-m, --model <dir>', 'Hugging Face folder, or a checkpoint of a run')
     .option('-n, --samples <count>', 'responses a prompt', positive, 1)
-    .option('--max-new-tokens <count>', 'most tokens of a response', positive, 256)
-    .option('--temperature <value>', '0 is greedy', number, 1)
-    .option('--top-p <value>', 'nucleus sampling, 1 is off', number, 1)
-    .option('--top-k <count>', 'sample among the k most likely, 0 is off', whole, 0)
-    .option('--seed <number>', 'seed of the samples', whole, 0)
     .option('--system <text>', 'system message')
     .option('--raw', 'give the prompt as it is, without the chat template')
     .option('--json', 'one JSON object a response, with log-probs and entropy')
-    .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
-    .option('--dtype <dtype>', 'float32 or bfloat16', 'float32')
     .action(async (prompts, options) => (await import('./generate.ts')).generate({ ...options, prompts }))
 
-  root
-    .command('eval')
+  problemOptions(root.command('eval'), 1024)
     .description('avg@k, pass@k and maj@k of a model on problems with known answers')
-    .argument('<data...>', 'files of problems, .jsonl or .parquet')
-    .requiredOption('-m, --model <dir>', 'Hugging Face folder, or a checkpoint of a run')
     .option('-k, --samples <count>', 'responses a problem', positive, 8)
-    .option('--max-new-tokens <count>', 'most tokens of a response', positive, 1024)
-    .option('--temperature <value>', '0 is greedy', number, 1)
-    .option('--top-p <value>', 'nucleus sampling, 1 is off', number, 1)
-    .option('--top-k <count>', 'sample among the k most likely, 0 is off', whole, 0)
-    .option('--seed <number>', 'seed of the samples', whole, 0)
-    .option('--verifier <spec>', VERIFIER_HELP, 'math')
-    .option('--system <text>', 'system message for problems that have none')
-    .option('--suffix <text>', 'text after the last user message, where that does not end so already')
-    .option('--max-prompt-length <count>', 'longer prompts are dropped', positive, 2048)
     .option('--json', 'print the result as JSON')
     .option('--out <file>', 'write the result as JSON')
     .option('--answers <file>', 'write every answer and verdict as JSON lines')
-    .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
-    .option('--dtype <dtype>', 'float32 or bfloat16', 'float32')
     .action(async (data, options) => (await import('./eval.ts')).evaluateModel({ ...options, data }))
 
-  root
-    .command('filter')
+  problemOptions(root.command('filter'), 1024)
     .description('sample each problem N times and keep those of a middling pass rate; an interrupted one goes on')
-    .argument('<data...>', 'files of problems, .jsonl or .parquet')
-    .requiredOption('-m, --model <dir>', 'Hugging Face folder, or a checkpoint of a run')
     .requiredOption('-o, --out <file>', 'the rows that are kept, .jsonl; the counts of all lie beside it')
     .option('-n, --samples <count>', 'responses a problem', positive, 16)
     .option('--min-rate <share>', 'least pass rate; default all that are solved at least once', rate)
     .option('--max-rate <share>', 'greatest pass rate; default all that are not solved every time', rate)
-    .option('--max-new-tokens <count>', 'most tokens of a response', positive, 1024)
-    .option('--temperature <value>', '0 is greedy', number, 1)
-    .option('--top-p <value>', 'nucleus sampling, 1 is off', number, 1)
-    .option('--top-k <count>', 'sample among the k most likely, 0 is off', whole, 0)
-    .option('--seed <number>', 'seed of the samples', whole, 0)
-    .option('--verifier <spec>', VERIFIER_HELP, 'math')
-    .option('--system <text>', 'system message for problems that have none')
-    .option('--suffix <text>', 'text after the last user message, where that does not end so already')
-    .option('--max-prompt-length <count>', 'longer prompts are dropped', positive, 2048)
-    .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
-    .option('--dtype <dtype>', 'float32 or bfloat16', 'float32')
     .action(async (data, options) => (await import('./filter.ts')).filter({ ...options, data }))
 
   root
@@ -168,31 +129,6 @@ function program(): Command {
       process.exitCode = ok ? 0 : 1
     })
   return root
-}
-
-function number(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
-    throw new InvalidArgumentError('expected a number >= 0')
-  return value
-}
-
-function rate(text: string): number {
-  const value = number(text)
-  if (value > 1) throw new InvalidArgumentError('expected a share from 0 to 1')
-  return value
-}
-
-function whole(text: string): number {
-  const value = number(text)
-  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number >= 0')
-  return value
-}
-
-function positive(text: string): number {
-  const value = whole(text)
-  if (value === 0) throw new InvalidArgumentError('expected a whole number >= 1')
-  return value
 }
 
 // `magic-grpo generate ... | head`: the reader has seen enough.

@@ -32,7 +32,10 @@ export const stageSchema = z
       .default(true)
       .describe('Leave out the prompts whose responses were all correct whenever the stage before drew them.'),
     resetOptimizer: z.boolean().default(false).describe('Start with new moments of AdamW.'),
-    resetController: z.boolean().default(false).describe('Start the entropy controller anew.'),
+    resetController: z
+      .boolean()
+      .default(false)
+      .describe('Start the entropy controller anew; one of another kind than in the stage before always starts anew.'),
     ...withoutDefaults(stepShape),
   })
   .describe('A stage: `steps`, `until`, `dropSolved`, `resetOptimizer`, `resetController`, and any key of a step.')

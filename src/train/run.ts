@@ -11,6 +11,7 @@ import { describeStage, describeTransition } from '../stage/describe-stage.ts'
 import { resolveStages } from '../stage/resolve-stages.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { loadVerifier } from '../verify/load-verifier.ts'
+import { LateReference } from './reference.ts'
 import { loadRunEvaluation, loadRunPrompts } from './run-data.ts'
 import { type RunResult, type StepReport, Trainer, type TrainerProgress } from './trainer.ts'
 
@@ -76,7 +77,8 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
   const recipe = recipeOf(config)
   const stages = resolveStages(recipe)
   const divergence = stages.some(({ klCoefficient }) => klCoefficient > 0)
-  const referencePolicy = divergence && !config.lora ? await Policy.load(config.model, compute) : undefined
+  const referencePolicy =
+    divergence && !config.lora ? new LateReference(() => Policy.load(config.model, compute)) : undefined
   note(`${describePrompts(prompts.length, dropped)}, ${config.device} ${config.dtype}`)
   for (const [index, stage] of stages.entries()) note(describeStage(stage, index + 1, stages.length))
   try {
@@ -109,7 +111,7 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
     return summary
   } finally {
     policy.dispose()
-    referencePolicy?.dispose()
+    await referencePolicy?.dispose()
   }
 }
 

@@ -1,8 +1,15 @@
 import type { DType } from '../native/contract.ts'
 import type { StepStats } from '../policy/policy.ts'
 
-/** Largest difference of a token's log-prob between the sampler and the trainer that rounding explains, nats. */
-const agreementBounds: Readonly<Record<DType, number>> = { float32: 1e-4, bfloat16: 0.5 }
+/**
+ * How far log-probs of a token by the sampler and by the trainer are apart where rounding is all that sets them apart,
+ * nats, with room: SmolLM2-135M has a mean of 3e-6 and at most 3e-5 in float32, a mean of 0.03 and at most 0.5 in
+ * bfloat16. In bfloat16 the mean tells: the largest grows with the number of tokens.
+ */
+const agreementBounds: Readonly<Record<DType, { mean: number; max: number }>> = {
+  float32: { mean: 1e-4, max: 1e-4 },
+  bfloat16: { mean: 0.1, max: 5 },
+}
 
 /**
  * Sampler and trainer compute the same log-probs by different ways. Where they differ by more than rounding, what is
@@ -22,12 +29,13 @@ export class SamplerAgreement {
   check(step: number, updates: readonly StepStats[]): void {
     const [first] = updates
     const bound = agreementBounds[this.#dtype]
-    if (this.#warned || !first || first.skipped || first.logprobDifferenceMax <= bound) return
+    if (this.#warned || !first || first.skipped) return
+    const { logprobDifferenceMax: max, logprobDifferenceMean: mean } = first
+    if (mean <= bound.mean && max <= bound.max) return
     this.#warned = true
-    const { logprobDifferenceMax: most, logprobDifferenceMean: mean } = first
     this.#onWarning?.(
-      `step ${step}: log-probs of sampler and trainer differ by up to ${most.toPrecision(2)} nats a token (mean ${mean.toPrecision(2)}); ` +
-        `${this.#dtype} explains ${bound}`,
+      `step ${step}: log-probs of sampler and trainer differ by ${mean.toPrecision(2)} nats a token, at most ${max.toPrecision(2)}; ` +
+        `rounding in ${this.#dtype} explains ${bound.mean}, at most ${bound.max}`,
     )
   }
 }
