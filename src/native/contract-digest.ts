@@ -1,18 +1,27 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-
-const SOURCES = ['contract.ts', 'head-contract.ts']
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /**
- * A digest of contract.ts and head-contract.ts without their comments. The addon carries the one that it was compiled
+ * A digest of contract.ts and of the contracts that it imports, without their comments. The addon carries the one that it was compiled
  * with: where the two differ, TypeScript and C++ do not agree on what goes across, and a call could hang or crash.
  * In the package, where these sources are not, it is read from the file that the build left.
  */
 export function contractDigest(): string {
-  const sources = SOURCES.map((name) => new URL(name, import.meta.url))
-  if (!existsSync(sources[0]!)) return readFileSync(new URL('contract.digest', import.meta.url), 'utf8').trim()
+  const main = new URL('contract.ts', import.meta.url)
+  if (!existsSync(main)) return readFileSync(new URL('contract.digest', import.meta.url), 'utf8').trim()
+  return digestOf(fileURLToPath(main))
+}
+
+/** {@link contractDigest} of the contract in this file. */
+export function digestOf(contract: string): string {
+  const text = readFileSync(contract, 'utf8')
+  const imported = [...text.matchAll(/from '\.\/([\w-]+-contract\.ts)'/g)].map(([, name]) =>
+    join(dirname(contract), name!),
+  )
   const hash = createHash('sha256')
-  for (const source of sources) hash.update(withoutComments(readFileSync(source, 'utf8')))
+  for (const part of [text, ...imported.map((file) => readFileSync(file, 'utf8'))]) hash.update(withoutComments(part))
   return hash.digest('hex').slice(0, 16)
 }
 

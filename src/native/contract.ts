@@ -1,11 +1,7 @@
 /**
- * Every symbol of the native addon, in one file (the records of `generate` are in generation-contract.ts, those of
- * `head` and `product` in head-contract.ts). Nothing outside `src/native`, `src/policy` and `bench` touches these: the
- * rest of the package uses the classes built on them.
- *
- * Shapes: a batch of S sequences is one token axis of N tokens, packed, never padded. Sequence `s` is
- * `tokenIds[offsets[s] .. offsets[s + 1])`; its first `promptLengths[s]` tokens are the prompt, the rest is the
- * response. R is the number of response tokens of all sequences, one sequence after another.
+ * Every symbol of the native addon, in one file; the records of training, generation and the head are in files beside
+ * it. Nothing outside `src/native`, `src/policy` and `bench` touches these: the rest of the package uses the classes built
+ * on them.
  */
 
 import type {
@@ -15,6 +11,15 @@ import type {
   NativePrompt,
 } from './generation-contract.ts'
 import type { NativeHeadInput, NativeHeadOutput, NativeProductInput } from './head-contract.ts'
+import type {
+  NativeBatch,
+  NativeLossOptions,
+  NativeOptimizerOptions,
+  NativeScoreOptions,
+  NativeScores,
+  NativeStepStats,
+  NativeTrainingBatch,
+} from './training-contract.ts'
 
 declare const policyBrand: unique symbol
 declare const snapshotBrand: unique symbol
@@ -84,114 +89,6 @@ export interface NativeLora {
   seed: bigint
   /** A and B by PEFT's names, in place of random ones */
   tensors?: TensorSource[]
-}
-
-export interface NativeBatch {
-  /** [N] */
-  tokenIds: Int32Array
-  /** [S + 1] */
-  offsets: Int32Array
-  /** [S], each at least 1 and at most the sequence's length */
-  promptLengths: Int32Array
-}
-
-export interface NativeTrainingBatch extends NativeBatch {
-  /** [S] one advantage a sequence */
-  advantages: Float32Array
-  /** [R] what the ratio divides by; absent: the ratio is exactly 1 */
-  oldLogprobs?: Float32Array
-  /** [R] log-probs of the reference policy, needed where klCoefficient > 0 */
-  referenceLogprobs?: Float32Array
-  /** [R] what the sampler reported: compared with the current log-probs in the stats, and used by importanceSamplingCap */
-  samplerLogprobs?: Float32Array
-  /** [R] 0 or 1; what is 0 leaves the loss and every count */
-  lossMask?: Float32Array
-}
-
-interface NativeScoreOptions {
-  temperature: number
-  maxTokensPerMicroBatch: number
-  /** false: the frozen model without its adapter */
-  adapter: boolean
-}
-
-export interface NativeScores {
-  /** [R] nats */
-  logprobs: Float32Array
-  /** [R] nats, full vocabulary */
-  entropy: Float32Array
-}
-
-/**
- * How token terms become one loss, over N sequences with response tokens o_i: `token-mean` (1 / sum |o_i|) sum sum,
- * `sequence-mean-token-mean` (1/N) sum (1 / |o_i|) sum, `sequence-mean-token-sum` (1/N) sum sum / aggregationConstant.
- */
-export type Aggregation = 'token-mean' | 'sequence-mean-token-mean' | 'sequence-mean-token-sum'
-
-interface NativeLossOptions {
-  temperature: number
-  clipLow: number
-  clipHigh: number
-  /** c > 1: where A < 0 a term is at least c A; 0: off */
-  dualClip: number
-  /** `sequence`: one ratio a sequence, exp of its mean log-ratio */
-  ratioLevel: 'token' | 'sequence'
-  /** C > 0: the policy term times min(pi_old / pi_sampler, C), without gradient; needs samplerLogprobs; 0: off */
-  importanceSamplingCap: number
-  aggregation: Aggregation
-  aggregationConstant: number
-  /** > 0: what the whole loss is multiplied by */
-  lossScale: number
-  entropyCoefficient: number
-  klCoefficient: number
-  maxTokensPerMicroBatch: number
-  /** Keep only each layer's input in the forward and compute the layer again in the backward. */
-  activationCheckpointing: boolean
-  /** Compute a prompt that consecutive sequences share once. */
-  sharePrompts: boolean
-}
-
-interface NativeOptimizerOptions {
-  learningRate: number
-  beta1: number
-  beta2: number
-  epsilon: number
-  weightDecay: number
-  /** 0 switches the clip off */
-  maxGradNorm: number
-}
-
-/** What one update measured. Means are over the response tokens of the whole update. */
-export interface NativeStepStats {
-  loss: number
-  policyLoss: number
-  /** full-vocabulary entropy, nats a token */
-  entropy: number
-  /** -mean log-prob of the response tokens, nats a token */
-  entropySampled: number
-  /** mean k3; 0 without referenceLogprobs */
-  kl: number
-  clipFraction: number
-  clipFractionLow: number
-  clipFractionHigh: number
-  /** mean k3 of the old policy: r - log r - 1 with r = pi_old / pi */
-  approxKl: number
-  /** mean and largest |current - sampler log-prob|; 0 without samplerLogprobs */
-  logprobDifferenceMean: number
-  logprobDifferenceMax: number
-  /** global 2-norm before the clip; 0 from computeGradients' caller that never steps */
-  gradNorm: number
-  /** R, the response tokens of the update */
-  tokens: number
-  /** tokens that went through the layers, shared prompts counted once */
-  computedTokens: number
-  microBatches: number
-  /** true: the loss or gradient was not finite and the step changed nothing */
-  skipped: boolean
-  seconds: number
-  optimizerSeconds: number
-  /** peak resident memory of the process (CPU) or peak allocated on the device (CUDA) */
-  peakMemoryBytes: number
 }
 
 export interface NativeVersions {

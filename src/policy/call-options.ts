@@ -1,5 +1,6 @@
-import type { Aggregation, Device, DType } from '../native/contract.ts'
+import type { Device, DType } from '../native/contract.ts'
 import type { NativeCompletion, NativeGenerateStats } from '../native/generation-contract.ts'
+import type { Aggregation } from '../native/training-contract.ts'
 import { type LoraOptions, lora } from './lora.ts'
 import { absentOr, flag, integer, number, type Option, oneOf, optional, seed, signal } from './options.ts'
 

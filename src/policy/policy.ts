@@ -1,22 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { readFolderTensors, readTensors } from '../checkpoint/safetensors.ts'
-import type {
-  CancelHandle,
-  Device,
-  DType,
-  ModelShape,
-  NativeAddon,
-  NativeBatch,
-  NativeScores,
-  NativeStepStats,
-  NativeTrainingBatch,
-  PolicyHandle,
-} from '../native/contract.ts'
-import { callError, NativeError } from '../native/errors.ts'
+import type { CancelHandle, Device, DType, ModelShape, NativeAddon, PolicyHandle } from '../native/contract.ts'
 import type { NativeCompletion } from '../native/generation-contract.ts'
 import { loadAddon } from '../native/load.ts'
+import type { NativeBatch, NativeScores, NativeStepStats, NativeTrainingBatch } from '../native/training-contract.ts'
 import { readAdapter } from './adapter-folder.ts'
+import { callNative, rethrow } from './call-native.ts'
 import {
   type CreateOptions,
   createRules,
@@ -59,7 +49,7 @@ export interface Generated {
 /**
  * A causal language model that scores, samples and learns. Its weights live natively; every call that computes runs on
  * one thread of the process in the order of the calls and returns a promise, so the event loop stays free. Inputs
- * are copied at call time. All errors are {@link NativeError}s, but an aborted call rejects with the signal's reason.
+ * are copied at call time. All errors are `NativeError`s, but an aborted call rejects with the signal's reason.
  *
  * ```ts
  * const policy = await Policy.load('models/SmolLM2-135M-Instruct', { dtype: 'bfloat16' })
@@ -289,21 +279,7 @@ export class Policy implements Disposable {
     await write(snapshot).finally(() => snapshot.dispose())
   }
 
-  async #call<T>(signal: AbortSignal | undefined, start: (cancel?: CancelHandle) => Promise<T>): Promise<T> {
-    signal?.throwIfAborted()
-    const cancel = signal && this.#addon.createCancel()
-    const abort = () => cancel && this.#addon.cancel(cancel)
-    signal?.addEventListener('abort', abort, { once: true })
-    try {
-      return await start(cancel)
-    } catch (error) {
-      throw callError(error, signal)
-    } finally {
-      signal?.removeEventListener('abort', abort)
-    }
+  #call<T>(signal: AbortSignal | undefined, start: (cancel?: CancelHandle) => Promise<T>): Promise<T> {
+    return callNative(this.#addon, signal, start)
   }
-}
-
-function rethrow(error: unknown): never {
-  throw callError(error)
 }
