@@ -32,6 +32,22 @@ struct TileScratch {
   float *scores, *d_scores, *queries, *out, *d_out;
 };
 
+// The GEMM of few rows works on so many rows of W and so much of the inner axis at a time.
+constexpr int64_t kGemmPanel = 48, kGemmInner = 640;
+// Room of a panel of results, a row of x.
+constexpr int64_t kGemmPanelRoom = kGemmPanel + 4;
+
+// x [rows, in] and W [out, in] to y [rows, out]. The inner axis is worked off in slices of at most kGemmInner; slice i
+// of x starts at x + i x_slice, its rows x_stride apart. panel: room for kGemmPanelRoom floats a row.
+struct GemmRows {
+  const float* x;
+  int64_t x_stride, x_slice;
+  int64_t rows, in, slice;
+  const void* weight;
+  int64_t out;
+  float *y, *panel;
+};
+
 template <typename T>
 struct RowKernels {
   // y = x / rms(x) * weight
@@ -45,6 +61,8 @@ struct RowKernels {
   void (*swiglu_backward)(T* gate, T* up, const T* d_y, int64_t width);
   // the pairs (head[i], head[half + i]), by angles of these cosines and sign times these sines
   void (*rotate)(T* head, const float* cosine, const float* sine, int64_t half, float sign);
+  // y for the rows [begin, end) of W, at most kGemmPanel; `next`: the row that this thread goes on with
+  void (*gemm_panel)(const GemmRows& work, int64_t begin, int64_t end, int64_t next);
 };
 
 struct Kernels {
