@@ -48,6 +48,26 @@ struct GemmRows {
   float *y, *panel;
 };
 
+// Attention while decoding works on the KV cache's blocks of this many slots.
+constexpr int64_t kAttentionBlock = 16;
+
+// Keys and values of one key-value head in one block, `stride` elements from slot to slot; the first `count` slots are
+// filled. next_keys and next_values: the block that comes next, or null.
+template <typename T>
+struct CacheBlock {
+  const T *keys, *values;
+  int64_t stride, count;
+  const T *next_keys, *next_values;
+};
+
+// Single queries, times 1 / sqrt(D), and their sums so far: out [rows, width] of values by weight, the weights' sum,
+// and the largest score, to which the weights are relative. width: D, rounded up to whole vectors of 16.
+struct DecodeRows {
+  const float* queries;
+  float *out, *largest, *sum;
+  int64_t dim, width;
+};
+
 template <typename T>
 struct RowKernels {
   // y = x / rms(x) * weight
@@ -63,6 +83,8 @@ struct RowKernels {
   void (*rotate)(T* head, const float* cosine, const float* sine, int64_t half, float sign);
   // y for the rows [begin, end) of W, at most kGemmPanel; `next`: the row that this thread goes on with
   void (*gemm_panel)(const GemmRows& work, int64_t begin, int64_t end, int64_t next);
+  // adds a block to the sums of the rows [begin, end)
+  void (*attend_block)(const DecodeRows& rows, int64_t begin, int64_t end, const CacheBlock<T>& block);
 };
 
 struct Kernels {

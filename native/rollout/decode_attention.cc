@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cpu/kernels.h"
 #include "policy/linear.h"
 #include "runtime/trace.h"
 
@@ -17,65 +18,109 @@ namespace magic {
 
 namespace {
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define MAGIC_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MAGIC_CLONES
-#endif
+static_assert(kBlockSlots == kAttentionBlock);
 
-// One key-value head of one sequence: scores, softmax and the weighted sum for its G query heads.
-// query, out: [G, dim]; scores: room for [G, length].
-MAGIC_CLONES void attend_head(const float* query, float* out, float* scores, const float* keys, const float* values,
-                              const BlockTable& table, int64_t group, int64_t dim, int64_t stride, float scale) {
-  constexpr int64_t kSlots = kBlockSlots;
-  for (int64_t position = 0; position < table.length; position++) {
-    const float* key = keys + (table.blocks[position / kSlots] * kSlots + position % kSlots) * stride;
-    for (int64_t g = 0; g < group; g++) {
-      float dot = 0;
-      for (int64_t d = 0; d < dim; d++) dot += query[g * dim + d] * key[d];
-      scores[g * table.length + position] = dot * scale;
-    }
-  }
-  for (int64_t g = 0; g < group; g++) {
-    float* row = scores + g * table.length;
-    float largest = row[0];
-    for (int64_t i = 1; i < table.length; i++) largest = std::max(largest, row[i]);
-    float sum = 0;
-    for (int64_t i = 0; i < table.length; i++) {
-      row[i] = std::exp(row[i] - largest);
-      sum += row[i];
-    }
-    for (int64_t i = 0; i < table.length; i++) row[i] /= sum;
-    std::fill(out + g * dim, out + (g + 1) * dim, 0.0f);
-  }
-  for (int64_t position = 0; position < table.length; position++) {
-    const float* value = values + (table.blocks[position / kSlots] * kSlots + position % kSlots) * stride;
-    for (int64_t g = 0; g < group; g++) {
-      const float weight = scores[g * table.length + position];
-      for (int64_t d = 0; d < dim; d++) out[g * dim + d] += weight * value[d];
-    }
-  }
-}
+// Queries of a part.
+constexpr int64_t kMostRows = 96;
 
+// A thread's part of a step: consecutive sequences, one key-value head.
+template <typename T>
+class Part {
+ public:
+  Part(const Shape& shape, const KvCache& cache, int64_t layer, const std::vector<const BlockTable*>& tables)
+      : kernels_(kernels().rows<T>()),
+        tables_(tables),
+        keys_(cache.keys(layer).const_data_ptr<T>()),
+        values_(cache.values(layer).const_data_ptr<T>()),
+        dim_(shape.head_dim),
+        width_((dim_ + 15) / 16 * 16),
+        stride_(shape.key_value_head_count * dim_),
+        group_(shape.head_count / shape.key_value_head_count) {}
+
+  // queries, out: [B, Hq D]
+  void attend(int64_t begin, int64_t end, int64_t head, const T* queries, T* out) {
+    const int64_t rows = (end - begin) * group_;
+    room_.assign(rows * (2 * width_ + 2), 0.0f);
+    float* q = room_.data();
+    rows_ = {q, q + rows * width_, q + 2 * rows * width_, q + 2 * rows * width_ + rows, dim_, width_};
+    std::fill_n(rows_.largest, rows, -std::numeric_limits<float>::infinity());
+    first_ = begin;
+    offset_ = head * dim_;
+    const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim_)));
+    const auto at = [&](int64_t row) {
+      return ((begin + row / group_) * stride_ + offset_) * group_ + row % group_ * dim_;
+    };
+    for (int64_t row = 0; row < rows; row++) {
+      for (int64_t d = 0; d < dim_; d++) q[row * width_ + d] = static_cast<float>(queries[at(row) + d]) * scale;
+    }
+    attend_from(begin, end, 0);
+    for (int64_t row = 0; row < rows; row++) {
+      const float inverse = 1.0f / rows_.sum[row];
+      for (int64_t d = 0; d < dim_; d++) out[at(row) + d] = static_cast<T>(rows_.out[row * width_ + d] * inverse);
+    }
+  }
+
+ private:
+  // The sequences' blocks from the `depth`th on: those that they all have in common, then those of each branch.
+  void attend_from(int64_t begin, int64_t end, int64_t depth) {
+    const BlockTable& first = *tables_[begin];
+    const bool alone = end == begin + 1;
+    int64_t common = alone ? static_cast<int64_t>(first.blocks.size()) : first.length / kBlockSlots;
+    for (int64_t i = begin + 1; i < end; i++) common = shared_blocks(first, *tables_[i], depth, common);
+    for (int64_t i = depth; i < common; i++) {
+      const T *keys = keys_ + offset_, *values = values_ + offset_;
+      const int64_t at = first.blocks[i] * kBlockSlots * stride_;
+      const bool last = i + 1 == common;
+      const int64_t next = last ? 0 : first.blocks[i + 1] * kBlockSlots * stride_;
+      kernels_.attend_block(rows_, (begin - first_) * group_, (end - first_) * group_,
+                            {keys + at, values + at, stride_, std::min(kBlockSlots, first.length - i * kBlockSlots),
+                             last ? nullptr : keys + next, last ? nullptr : values + next});
+    }
+    if (alone) return;
+    for (int64_t from = begin; from < end;) {
+      int64_t to = from + 1;
+      while (to < end && shared_blocks(*tables_[from], *tables_[to], common, common + 1) > common) to++;
+      attend_from(from, to, common);
+      from = to;
+    }
+  }
+
+  // How many of the first `most` blocks, which are equal up to `depth`, are full and the same in both.
+  static int64_t shared_blocks(const BlockTable& a, const BlockTable& b, int64_t depth, int64_t most) {
+    most = std::min({most, a.length / kBlockSlots, b.length / kBlockSlots});
+    int64_t i = depth;
+    while (i < most && a.blocks[i] == b.blocks[i]) i++;
+    return i;
+  }
+
+  const RowKernels<T>& kernels_;
+  const std::vector<const BlockTable*>& tables_;
+  const T *keys_, *values_;
+  int64_t dim_, width_, stride_, group_;
+  std::vector<float> room_;
+  DecodeRows rows_{};
+  int64_t first_ = 0, offset_ = 0;
+};
+
+template <typename T>
 at::Tensor attend_blocks(const Shape& shape, const KvCache& cache, int64_t layer, const at::Tensor& queries,
                          const std::vector<const BlockTable*>& tables) {
-  const int64_t heads = shape.key_value_head_count, dim = shape.head_dim, group = shape.head_count / heads;
   const at::Tensor rows = queries.contiguous();
   at::Tensor output = at::empty_like(rows);
-  const float* query = rows.const_data_ptr<float>();
-  float* out = output.mutable_data_ptr<float>();
-  const float* keys = cache.keys(layer).const_data_ptr<float>();
-  const float* values = cache.values(layer).const_data_ptr<float>();
-  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
-  at::parallel_for(0, static_cast<int64_t>(tables.size()) * heads, 1, [&](int64_t begin, int64_t end) {
-    std::vector<float> scores;
+  const T* query = rows.const_data_ptr<T>();
+  T* out = output.mutable_data_ptr<T>();
+  const int64_t heads = shape.key_value_head_count, batch = static_cast<int64_t>(tables.size());
+  // Sequences in one part read what they share once; but there should be parts for all threads, and their sums so far
+  // should stay in the cache.
+  const int64_t parts = 4 * at::get_num_threads();
+  const int64_t some =
+      std::clamp<int64_t>(batch * heads / parts, 1, std::max<int64_t>(1, kMostRows * heads / shape.head_count));
+  const int64_t chunks = (batch + some - 1) / some;
+  at::parallel_for(0, chunks * heads, 1, [&](int64_t begin, int64_t end) {
+    Part<T> part(shape, cache, layer, tables);
     for (int64_t i = begin; i < end; i++) {
-      const int64_t sequence = i / heads, head = i % heads;
-      const BlockTable& table = *tables[sequence];
-      if (static_cast<int64_t>(scores.size()) < group * table.length) scores.resize(group * table.length);
-      const int64_t at = (sequence * heads + head) * group * dim;
-      attend_head(query + at, out + at, scores.data(), keys + head * dim, values + head * dim, table, group, dim,
-                  heads * dim, scale);
+      const int64_t first = i / heads * some;
+      part.attend(first, std::min(batch, first + some), i % heads, query, out);
     }
   });
   return output;
@@ -117,8 +162,9 @@ at::Tensor attend_gathered(const Shape& shape, const KvCache& cache, int64_t lay
 at::Tensor decode_attention(const Shape& shape, const KvCache& cache, int64_t layer, const at::Tensor& queries,
                             const std::vector<const BlockTable*>& tables) {
   const Span span("attention");
-  const bool blocks = queries.is_cpu() && queries.scalar_type() == at::kFloat;
-  return (blocks ? attend_blocks : attend_gathered)(shape, cache, layer, queries, tables);
+  if (!queries.is_cpu()) return attend_gathered(shape, cache, layer, queries, tables);
+  const bool float32 = queries.scalar_type() == at::kFloat;
+  return (float32 ? attend_blocks<float> : attend_blocks<c10::BFloat16>)(shape, cache, layer, queries, tables);
 }
 
 }  // namespace magic
