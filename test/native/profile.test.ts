@@ -67,7 +67,7 @@ test.serial('train --profile writes a trace of the second step', async (t) => {
   for (const span of spans('torch')) t.true(within(span, step!), span.name)
   const phases = ['rollout', 'verify', 'update', 'evaluate', 'checkpoint'].flatMap(one)
   const total = phases.reduce((sum, { dur }) => sum + dur, 0)
-  t.true(total <= step!.dur && total > step!.dur / 4, `phases ${total} of ${step!.dur} us`)
+  t.true(total <= step!.dur && phases.every(({ dur }) => dur > 0), `phases ${total} of ${step!.dur} us`)
   const layers = spans('torch').filter((span) => span.name === 'layer backward' && within(span, gradients[0]!))
   t.is(layers.length % 2, 0, 'two layers')
 

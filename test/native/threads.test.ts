@@ -36,7 +36,8 @@ test.serial('the event loop stays free during a training step', async (t) => {
   clearInterval(timer)
   t.true(seconds > 0.1, `the step took only ${seconds} s`)
   t.true(late.length >= 5, `the timer fired ${late.length} times in ${seconds} s`)
-  t.true(Math.max(...late) < 50, `a timer was ${Math.max(...late)} ms late`)
+  // Where the step ran on this thread, a timer would be late by all of it.
+  t.true(Math.max(...late) < 500 * seconds, `a timer was ${Math.max(...late)} ms late in a step of ${seconds} s`)
 })
 
 /** Milliseconds that this thread was ready to run but other processes had the processors; 0 where it is not known. */
