@@ -87,6 +87,14 @@ struct RowKernels {
   void (*attend_block)(const DecodeRows& rows, int64_t begin, int64_t end, const CacheBlock<T>& block);
 };
 
+// A row of logits is looked at in blocks of this many; the last one may be shorter.
+constexpr int64_t kLogitBlock = 960;
+
+// Of z = logit * scale in one block: max z, sum exp(z - max), sum exp(z - max) (z - max).
+struct LogitBlock {
+  float largest, sum, weighted;
+};
+
 struct Kernels {
   RowKernels<float> float32;
   RowKernels<c10::BFloat16> bfloat16;
@@ -97,6 +105,10 @@ struct Kernels {
   // [rows]; adds to d_keys and d_values [T, width]
   void (*attend_backward)(const RowTile& tile, const HeadKeys& head, float scale, const float* logsum,
                           const float* dots, float* d_keys, float* d_values, const TileScratch& scratch);
+  // logits [count] to their blocks
+  void (*scan_logits)(const float* logits, int64_t count, float scale, LogitBlock* blocks);
+  // weights = exp(logits * scale - largest), where none of them is above `largest`
+  void (*logit_weights)(const float* logits, int64_t count, float scale, float largest, float* weights);
 
   template <typename T>
   const RowKernels<T>& rows() const {

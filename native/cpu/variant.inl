@@ -4,6 +4,7 @@
 //
 #include "cpu/attention.inl"
 #include "cpu/few_row_gemm.inl"
+#include "cpu/logits.inl"
 #include "cpu/rows.inl"
 //
 #include "cpu/decode_attention.inl"
@@ -14,4 +15,5 @@ constexpr RowKernels<T> row_kernels() {
           rotate_head<T>, gemm_panel<T>,        attend_block<T>};
 }
 
-const Kernels kKernels{row_kernels<float>(), row_kernels<c10::BFloat16>(), attend_tile, attend_tile_backward};
+const Kernels kKernels{
+    row_kernels<float>(), row_kernels<c10::BFloat16>(), attend_tile, attend_tile_backward, scan_logits, logit_weights};

@@ -116,46 +116,4 @@ MAGIC_CLONES void row_gradient(float* logits, int64_t vocab, float scale, const 
   logits[target] += g_logprob * scale;
 }
 
-MAGIC_CLONES int64_t row_sample(const float* logits, int64_t vocab, float scale, const RowStatistics& statistics,
-                                double u) {
-  const double threshold = u * statistics.sum;
-  const float largest = statistics.largest;
-  double passed = 0;
-  int64_t last_possible = 0;
-  constexpr int64_t kBlock = 64 * kLanes;
-  for (int64_t start = 0; start < vocab; start += kBlock) {
-    const int64_t stop = start + kBlock < vocab ? start + kBlock : vocab;
-    const int64_t whole = start + (stop - start) / kLanes * kLanes;
-    Floats s{};
-    for (int64_t i = start; i < whole; i += kLanes) {
-      Floats z;
-      load(z, logits + i);
-      Floats e = z * scale - largest;
-      exp_nonpositive(e);
-      s += e;
-    }
-    double block = 0;
-    for (int64_t lane = 0; lane < kLanes; lane++) block += s[lane];
-    for (int64_t i = whole; i < stop; i++) block += std::exp(static_cast<double>(logits[i] * scale) - largest);
-    // The last block with any weight also takes what rounding leaves above the running sum.
-    if (block > 0) {
-      double running = passed;
-      const bool here = passed + block > threshold;
-      for (int64_t i = start; here && i < stop; i++) {
-        const double e = std::exp(static_cast<double>(logits[i] * scale) - largest);
-        if (e > 0) last_possible = i;
-        running += e;
-        if (e > 0 && running > threshold) return i;
-      }
-      if (here) return last_possible;
-      last_possible = start;
-      for (int64_t i = start; i < stop; i++) {
-        if (logits[i] > logits[last_possible]) last_possible = i;
-      }
-    }
-    passed += block;
-  }
-  return last_possible;
-}
-
 }  // namespace magic

@@ -21,7 +21,4 @@ RowStatistics row_statistics(const float* logits, int64_t vocab, float scale);
 void row_gradient(float* logits, int64_t vocab, float scale, const RowStatistics& statistics, int64_t target,
                   float g_logprob, float g_entropy);
 
-// The token at which the running sum of exp(z - max) passes u * S, u in [0, 1).
-int64_t row_sample(const float* logits, int64_t vocab, float scale, const RowStatistics& statistics, double u);
-
 }  // namespace magic
