@@ -1,7 +1,6 @@
 import { summariseGroups } from '../advantage/reject.ts'
 import type { StepStats } from '../policy/policy.ts'
 import { isTruncated, type Rollout, type RolloutGroup } from '../rollout/rollout.ts'
-import type { UpdateRates } from '../train/run-position.ts'
 import type { Verdict } from '../verify/verifier.ts'
 import { mean, share, spread, standardDeviation } from './statistics.ts'
 import type { Stopwatch } from './stopwatch.ts'
@@ -30,6 +29,15 @@ export function estimateEntropy(rollouts: readonly Rollout[]): EntropyEstimates 
     tokens += entropy.length
   }
   return tokens === 0 ? { full: 0, sampled: 0 } : { full: full / tokens, sampled: sampled / tokens }
+}
+
+/** What an update is told beside its groups, and the state that it came from. */
+export interface UpdateRates {
+  learningRate: number
+  /** State of the controller when the step began. */
+  coefficient: number
+  /** alpha_k: 0 where the gate is closed, or nothing is trained. */
+  entropyCoefficient: number
 }
 
 /** What a step did, as its metrics see it. */

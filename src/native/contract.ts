@@ -200,6 +200,6 @@ export interface NativeAddon {
       repetitions?: number
     },
   ): Promise<NativeHeadOutput>
-  /** [n, out] x W^T as every linear layer computes it, not rounded to the type. */
-  product(input: NativeProductInput): Promise<Float32Array>
+  /** [n, out] x W^T as every linear layer computes it: both rounded to the type first, the product not. */
+  product(input: NativeProductInput & { dtype: DType }): Promise<Float32Array>
 }

@@ -1,5 +1,3 @@
-import type { DType } from './contract.ts'
-
 /** The loss path alone, on given hidden states: for tests and benchmarks. */
 export interface NativeHeadInput {
   /** [N, H] row-major */
@@ -37,6 +35,4 @@ export interface NativeProductInput {
   /** [out, inSize] row-major */
   weight: Float32Array
   inSize: number
-  /** both are rounded to it first */
-  dtype: DType
 }

@@ -1,19 +1,10 @@
 import type { EntropyControllerState } from '../control/entropy-controller.ts'
-import type { EntropyEstimates, Metrics } from '../metrics/step-metrics.ts'
+import type { EntropyEstimates, Metrics, UpdateRates } from '../metrics/step-metrics.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
 import type { Stage } from '../stage/resolve-stages.ts'
 import type { StageScheduler, StageState, StageTransition } from '../stage/stage-scheduler.ts'
 import { entropyControl } from './entropy-control.ts'
 import { learningRateAt } from './learning-rate.ts'
-
-/** What an update is told beside its groups, and the state that it came from. */
-export interface UpdateRates {
-  learningRate: number
-  /** State of the controller when the step began. */
-  coefficient: number
-  /** alpha_k: 0 where the gate is closed, or nothing is trained. */
-  entropyCoefficient: number
-}
 
 /** Where a run stands: in its stages, in the prompts of the one under way, and in its entropy controller. */
 export class RunPosition {
