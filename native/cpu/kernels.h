@@ -109,6 +109,8 @@ struct Kernels {
   void (*scan_logits)(const float* logits, int64_t count, float scale, LogitBlock* blocks);
   // weights = exp(logits * scale - largest), where none of them is above `largest`
   void (*logit_weights)(const float* logits, int64_t count, float scale, float largest, float* weights);
+  // logits to exp(z) (a + b z), z = logit * scale - largest, in place
+  void (*logit_gradient)(float* logits, int64_t count, float scale, float largest, float a, float b);
 
   template <typename T>
   const RowKernels<T>& rows() const {

@@ -50,3 +50,13 @@ void logit_weights(const float* logits, int64_t count, float scale, float larges
     store(weights + i, weight, count - i);
   }
 }
+
+// In place, logits to exp(z) (a + b z).
+void logit_gradient(float* logits, int64_t count, float scale, float largest, float a, float b) {
+  Floats z, weight;
+  for (int64_t i = 0; i < count; i += kLanes) {
+    weigh(z, weight, logits + i, scale, largest, count - i);
+    z = weight * (a + b * z);
+    store(logits + i, z, count - i);
+  }
+}

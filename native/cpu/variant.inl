@@ -16,4 +16,5 @@ constexpr RowKernels<T> row_kernels() {
 }
 
 const Kernels kKernels{
-    row_kernels<float>(), row_kernels<c10::BFloat16>(), attend_tile, attend_tile_backward, scan_logits, logit_weights};
+    row_kernels<float>(), row_kernels<c10::BFloat16>(), attend_tile, attend_tile_backward, scan_logits, logit_weights,
+    logit_gradient};

@@ -21,11 +21,14 @@ namespace magic {
 namespace {
 
 // A chunk of logits stays within this many bytes. Larger chunks read and write the weight gradient less often.
-constexpr int64_t kChunkBytesCpu = 64 << 20, kChunkBytesCuda = 1024 << 20;
+constexpr int64_t kChunkBytesCpu = 72 << 20, kChunkBytesCuda = 1024 << 20;
 
-int64_t chunk_rows(const at::Tensor& weight) {
+// Equal chunks: one of a few rows would read the weight and its gradient for next to nothing.
+int64_t chunk_rows(const at::Tensor& weight, int64_t count) {
   const int64_t bytes = weight.is_cuda() ? kChunkBytesCuda : kChunkBytesCpu;
-  return std::max<int64_t>(16, bytes / (weight.size(0) * static_cast<int64_t>(sizeof(float))));
+  const int64_t most = std::max<int64_t>(16, bytes / (weight.size(0) * static_cast<int64_t>(sizeof(float))));
+  const int64_t chunks = std::max<int64_t>(1, (count + most - 1) / most);
+  return (count + chunks - 1) / chunks;
 }
 
 // Float32 logits of some hidden rows, with what each row's log-prob and entropy need. On the CPU one pass over a row;
@@ -68,10 +71,11 @@ class LogitsChunk {
     const float* data = logits_.const_data_ptr<float>();
     statistics_.resize(logits_.size(0));
     at::parallel_for(0, logits_.size(0), 1, [&](int64_t begin, int64_t end) {
+      std::vector<LogitBlock> blocks;
       for (int64_t i = begin; i < end; i++) {
         const float* row = data + i * vocab;
-        statistics_[i] = row_statistics(row, vocab, scale_);
-        logprobs[i] = static_cast<float>(static_cast<double>(row[targets[i]] * scale_) - statistics_[i].log_sum);
+        statistics_[i] = row_statistics(row, vocab, scale_, blocks);
+        logprobs[i] = static_cast<float>(statistics_[i].logprob(row[targets[i]], scale_));
         entropy[i] = static_cast<float>(statistics_[i].entropy);
       }
     });
@@ -127,7 +131,7 @@ void head_score(const at::Tensor& given_hidden, const at::Tensor& given_weight, 
                 double temperature, float* logprobs, float* entropy) {
   const Span span("head score");
   const at::Tensor hidden = gemm_operand(given_hidden), weight = gemm_operand(given_weight);
-  const int64_t count = hidden.size(0), step = std::min(chunk_rows(weight), count);
+  const int64_t count = hidden.size(0), step = chunk_rows(weight, count);
   if (count == 0) return;
   LogitsChunk chunk(step, weight, temperature);
   for (int64_t start = 0; start < count; start += step) {
@@ -142,7 +146,7 @@ HeadSums head_backward(const at::Tensor& given_hidden, const at::Tensor& given_w
   const Span span("head");
   const at::Tensor hidden = gemm_operand(given_hidden), weight = gemm_operand(given_weight);
   HeadSums sums;
-  const int64_t step = std::min(chunk_rows(weight), tokens.count);
+  const int64_t step = chunk_rows(weight, tokens.count);
   if (tokens.count == 0) return sums;
   SequenceMeans means;
   if (options.sequence_ratio && tokens.old_logprobs) {

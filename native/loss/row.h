@@ -1,8 +1,11 @@
 #pragma once
-// One row of logits [V], float32 on the CPU: the statistics that a log-prob, an entropy and their gradients need.
-// Compiled for AVX-512, AVX2 and the baseline, chosen when the addon loads.
+// One row of logits [V], float32 on the CPU: the statistics that a log-prob, an entropy and their gradients need. What
+// samples and what trains both take them from here.
 
 #include <cstdint>
+#include <vector>
+
+#include "cpu/kernels.h"
 
 namespace magic {
 
@@ -12,9 +15,12 @@ struct RowStatistics {
   double sum;      // S = sum exp(z - max)
   double entropy;  // H = log S - sum exp(z - max) (z - max) / S, nats
   double log_sum;  // max + log S
+
+  double logprob(float logit, float scale) const { return static_cast<double>(logit) * scale - log_sum; }
 };
 
-RowStatistics row_statistics(const float* logits, int64_t vocab, float scale);
+// In one pass over the row; `blocks` has its blocks of kLogitBlock afterwards.
+RowStatistics row_statistics(const float* logits, int64_t vocab, float scale, std::vector<LogitBlock>& blocks);
 
 // In place, logits to d loss / d logits:
 //   scale * [g_logprob (1[v = target] - p) - g_entropy p (log p + H)]

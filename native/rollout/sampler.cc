@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cpu/kernels.h"
+#include "loss/row.h"
 #include "runtime/error.h"
 
 namespace magic {
@@ -18,27 +19,6 @@ uint64_t mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// Of z = logit * scale over a whole row, from its blocks.
-struct Distribution {
-  Distribution(const LogitBlock* blocks, int64_t count) : largest(blocks[0].largest) {
-    // Not a number comes through in the sums.
-    for (int64_t i = 1; i < count; i++) largest = std::max(largest, blocks[i].largest);
-    double weighted = 0;
-    for (int64_t i = 0; i < count; i++) {
-      const double below = static_cast<double>(blocks[i].largest) - largest, share = std::exp(below);
-      sum += share * blocks[i].sum;
-      weighted += share * (blocks[i].weighted + below * blocks[i].sum);
-    }
-    entropy = std::log(sum) - weighted / sum;
-    log_sum = largest + std::log(sum);
-  }
-
-  float largest;   // max z
-  double sum = 0;  // S = sum exp(z - max)
-  double entropy;  // log S - sum exp(z - max) (z - max) / S, nats
-  double log_sum;  // max + log S
-};
-
 // The first of the most likely tokens: only the block that has it is looked at.
 int64_t likeliest(const float* logits, int64_t vocab, const LogitBlock* blocks, float largest) {
   int64_t start = 0;
@@ -50,7 +30,7 @@ int64_t likeliest(const float* logits, int64_t vocab, const LogitBlock* blocks, 
 }
 
 // The token at which the running sum of exp(z - max) passes u * S: first the block, then the token in it.
-int64_t draw(const float* logits, int64_t vocab, const LogitBlock* blocks, float scale, const Distribution& row,
+int64_t draw(const float* logits, int64_t vocab, const LogitBlock* blocks, float scale, const RowStatistics& row,
              double u) {
   double left = u * row.sum;
   int64_t start = 0;
@@ -84,7 +64,7 @@ struct Candidate {
 // al. 2020), then a draw from what is left. Only the blocks that have likely tokens are looked at, and only those are
 // sorted.
 int64_t draw_truncated(const float* logits, int64_t vocab, const LogitBlock* blocks, const GenerateOptions& options,
-                       float scale, const Distribution& row, double u) {
+                       float scale, const RowStatistics& row, double u) {
   const auto probability = [&](float logit) { return std::exp(static_cast<double>(logit * scale) - row.largest); };
   const bool by_count = options.top_k > 0 && options.top_k < vocab;
   std::vector<Candidate> candidates;
@@ -137,9 +117,8 @@ double uniform(uint64_t seed, uint64_t index) {
 SampledToken sample_token(const float* logits, int64_t vocab, const GenerateOptions& options, double u) {
   const bool greedy = options.temperature == 0;
   const float scale = greedy ? 1.0f : static_cast<float>(1.0 / options.temperature);
-  std::vector<LogitBlock> blocks((vocab + kLogitBlock - 1) / kLogitBlock);
-  kernels().scan_logits(logits, vocab, scale, blocks.data());
-  const Distribution row(blocks.data(), static_cast<int64_t>(blocks.size()));
+  std::vector<LogitBlock> blocks;
+  const RowStatistics row = row_statistics(logits, vocab, scale, blocks);
   if (!std::isfinite(row.log_sum)) {
     throw Error("NOT_FINITE", "the policy's logits are not finite: its weights have diverged; go back to a checkpoint");
   }
@@ -151,9 +130,8 @@ SampledToken sample_token(const float* logits, int64_t vocab, const GenerateOpti
   } else {
     token = draw(logits, vocab, blocks.data(), scale, row, u);
   }
-  // As the sums were taken: the product is not rounded.
-  const double logprob = static_cast<double>(logits[token]) * scale - row.log_sum;
-  return {static_cast<int32_t>(token), static_cast<float>(logprob), static_cast<float>(row.entropy)};
+  return {static_cast<int32_t>(token), static_cast<float>(row.logprob(logits[token], scale)),
+          static_cast<float>(row.entropy)};
 }
 
 }  // namespace magic
