@@ -7,6 +7,7 @@
 #include <ATen/ops/softmax.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 
@@ -112,15 +113,20 @@ at::Tensor attend_blocks(const Shape& shape, const KvCache& cache, int64_t layer
   const int64_t heads = shape.key_value_head_count, batch = static_cast<int64_t>(tables.size());
   // Sequences in one part read what they share once; but there should be parts for all threads, and their sums so far
   // should stay in the cache.
-  const int64_t parts = 4 * at::get_num_threads();
-  const int64_t some =
-      std::clamp<int64_t>(batch * heads / parts, 1, std::max<int64_t>(1, kMostRows * heads / shape.head_count));
-  const int64_t chunks = (batch + some - 1) / some;
-  at::parallel_for(0, chunks * heads, 1, [&](int64_t begin, int64_t end) {
+  const int64_t most = std::max<int64_t>(1, kMostRows * heads / shape.head_count);
+  const int64_t some = std::clamp<int64_t>(batch * heads / (2 * at::get_num_threads()), 1, most);
+  std::vector<int64_t> starts{0};
+  for (int64_t i = 1; i < batch; i++) {
+    const bool related = tables[i]->blocks.front() == tables[i - 1]->blocks.front();
+    if (!related || i - starts.back() == some) starts.push_back(i);
+  }
+  starts.push_back(batch);
+  const int64_t parts = (static_cast<int64_t>(starts.size()) - 1) * heads;
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, std::min<int64_t>(parts, at::get_num_threads()), 1, [&](int64_t, int64_t) {
     Part<T> part(shape, cache, layer, tables);
-    for (int64_t i = begin; i < end; i++) {
-      const int64_t first = i / heads * some;
-      part.attend(first, std::min(batch, first + some), i % heads, query, out);
+    for (int64_t i = next++; i < parts; i = next++) {
+      part.attend(starts[i / heads], starts[i / heads + 1], i % heads, query, out);
     }
   });
   return output;

@@ -3,6 +3,8 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+
 #include "policy/attention.h"
 #include "policy/decoder.h"
 #include "policy/linear.h"
@@ -28,6 +30,9 @@ at::Tensor ModelRunner::run(const Step& step, const BlockManager& blocks, std::v
   context_slots_.clear();
   context_ = {};
   for (const Chunk& chunk : step.chunks) (chunk.count == 1 ? singles_ : longer_).push_back(chunk);
+  // Those that share a beginning next to each other: decode attention reads it once for all of them.
+  std::stable_sort(singles_.begin(), singles_.end(),
+                   [](const Chunk& a, const Chunk& b) { return a.sequence->table.blocks < b.sequence->table.blocks; });
 
   std::vector<int64_t> tokens, positions, last_rows;
   sequences.clear();
