@@ -1,11 +1,13 @@
 import type { StepStats } from '../policy/policy.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
+import type { RolloutCounts } from '../rollout/rollout-counts.ts'
 import type { ModelFlops, SharedPrompt } from './model-flops.ts'
 import type { Stopwatch } from './stopwatch.ts'
 
 /** What a step computed, to be held against the time that it took. */
 export interface StepWork {
   groups: readonly RolloutGroup[]
+  counts: RolloutCounts
   updates: readonly StepStats[]
   /** The sequences of all updates, each as often as it was trained on. */
   trained: readonly SharedPrompt[]
@@ -15,13 +17,13 @@ export interface StepWork {
 }
 
 /**
- * Tokens a second, utilisation and memory of a step. Tokens are counted as verl counts them, prompt and response of each
+ * Tokens a second, utilisation and memory of a step, and what its rollouts shared and computed again. Tokens are counted as verl counts them, prompt and response of each
  * sequence on its own, but `tokens_per_second_rollout`, which are sampled tokens; `mfu` are the operations of
  * `ModelFlops` against what the device would do in the same seconds.
  */
 export function performanceMetrics(
   clock: Stopwatch,
-  { groups, updates, trained, flops, peakFlops }: StepWork,
+  { groups, counts, updates, trained, flops, peakFlops }: StepWork,
 ): Record<string, number> {
   const sampled = groups.map(({ prompt, rollouts }) => ({
     promptLength: prompt.tokenIds.length,
@@ -33,6 +35,7 @@ export function performanceMetrics(
     sequences.reduce((sum, each) => sum + count(each), 0)
   const rate = (amount: number, seconds: number) => (seconds === 0 ? 0 : amount / seconds)
   return {
+    ...counts.metrics(),
     'perf/tokens_per_second': rate(total(sampled, tokens), stepSeconds),
     'perf/tokens_per_second_rollout': rate(total(sampled, responseTokens), clock.seconds('rollout')),
     'perf/tokens_per_second_update': rate(total(trained, tokens), updateSeconds),

@@ -1,4 +1,5 @@
 import type { Prompt } from '../data/prompt.ts'
+import type { NativeGenerateStats } from '../native/generation-contract.ts'
 import type { Completion, Policy } from '../policy/policy.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import type { Rollout, Sampled } from './rollout.ts'
@@ -26,6 +27,8 @@ export interface RolloutCall {
   onProgress?: ((progress: { tokens: number; finished: number }) => void) | undefined
   /** Called with a group once its responses are all there, while others go on; always before the call resolves. */
   onGroup?: ((group: Sampled, index: number) => void) | undefined
+  /** Called once, before the call resolves. */
+  onStats?: ((stats: NativeGenerateStats) => void) | undefined
 }
 
 /** Samples with the weights that are trained: no weight sync, always on-policy. */
@@ -40,7 +43,7 @@ export class LocalEngine {
 
   /** `samples` responses to each of the prompts, in their order. */
   async rollout(prompts: readonly Prompt[], sampling: SamplingOptions, call: RolloutCall): Promise<Sampled[]> {
-    const { samples, maxResponseLength, signal, onProgress, onGroup, ...rest } = { ...sampling, ...call }
+    const { samples, maxResponseLength, signal, onProgress, onGroup, onStats, ...rest } = { ...sampling, ...call }
     const requests = prompts.map((prompt, index) => ({
       promptTokenIds: prompt.tokenIds,
       n: samples,
@@ -65,6 +68,7 @@ export class LocalEngine {
       onGroup: ({ prompt, completions }) => add(prompt, completions),
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),
+      ...(onStats && { onStats }),
     })
     return groups
   }

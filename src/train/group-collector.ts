@@ -2,11 +2,19 @@ import type { Profile } from '../metrics/profile.ts'
 import type { Stopwatch } from '../metrics/stopwatch.ts'
 import type { LocalEngine } from '../rollout/local-engine.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
+import type { RolloutCounts } from '../rollout/rollout-counts.ts'
 import type { Verifier } from '../verify/verifier.ts'
 import { type Collection, collectGroups } from './collect-groups.ts'
 import { grade } from './grade.ts'
 import type { RunPosition } from './run-position.ts'
 import type { TrainerOptions } from './trainer-options.ts'
+
+/** What is filled while groups are collected. */
+interface Measures {
+  clock: Stopwatch
+  counts: RolloutCounts
+  profile: Profile | undefined
+}
 
 /** Turns the next prompts of a run into graded groups of responses. */
 export class GroupCollector {
@@ -31,7 +39,7 @@ export class GroupCollector {
   collect(
     step: number,
     { stage, prompts }: Pick<RunPosition, 'stage' | 'prompts'>,
-    { clock, profile, signal }: { clock: Stopwatch; profile: Profile | undefined; signal: AbortSignal | undefined },
+    { clock, counts, profile, signal }: Measures & { signal: AbortSignal | undefined },
   ): Promise<RolloutGroup[]> {
     const { groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize, kvCacheBytes } = stage
     const sampling = { samples: groupSize, maxResponseLength, temperature, topP, topK, maxBatchSize, kvCacheBytes }
@@ -40,6 +48,7 @@ export class GroupCollector {
         onGroup,
         seeds: round === 0 ? [this.#seed, step] : [this.#seed, step, round],
         signal,
+        onStats: (stats) => counts.add(stats),
         onProgress: ({ tokens }) => this.#onProgress?.({ step, phase: 'rollout', tokens }),
       })
     return collectGroups({

@@ -12,6 +12,7 @@ import { Stopwatch } from '../metrics/stopwatch.ts'
 import type { StepStats } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
+import { RolloutCounts } from '../rollout/rollout-counts.ts'
 import { requireEvaluationMetrics } from '../stage/convergence.ts'
 import { resolveStages } from '../stage/resolve-stages.ts'
 import { StageScheduler, type StageTransition } from '../stage/stage-scheduler.ts'
@@ -144,11 +145,12 @@ export class Trainer {
     const step = this.#step + 1
     const peakFlops = await this.#options.policy.peakFlops()
     const clock = new Stopwatch(profile)
+    const counts = new RolloutCounts()
     const before = this.#position.state()
     try {
       const transition = await this.#advance(step)
       const { stage, stageNumber } = this.#position
-      const groups = await this.#collector.collect(step, this.#position, { clock, signal, profile })
+      const groups = await this.#collector.collect(step, this.#position, { clock, counts, signal, profile })
       const kept = groups.filter((group) => !group.rejected)
       const entropy = estimateEntropy(trainedRollouts(kept.length > 0 ? kept : groups, stage))
       const rates = this.#position.rates(step, entropy, kept)
@@ -160,7 +162,7 @@ export class Trainer {
       this.#step = step
       this.#whole = false
       const report: StepReport = { step, metrics, groups, transition, evaluations: [] }
-      const work = { groups, updates, trained: trainedPrompts(kept, stage), flops: this.#flops, peakFlops }
+      const work = { groups, counts, updates, trained: trainedPrompts(kept, stage), flops: this.#flops, peakFlops }
       await this.#record(report, clock, work, signal)
       return report
     } catch (error) {

@@ -62,6 +62,12 @@ test('a policy learns from a plain function', async (t) => {
     t.true(metrics['rollout/logprob_difference_max']! < 1e-3, 'sampler and trainer agree')
     t.is(metrics['actor/clip_fraction'], 0, 'on-policy nothing is clipped')
     t.is(metrics['actor/updates_skipped'], 0)
+    const promptTokens = groups.reduce((sum, { prompt, rollouts }) => sum + prompt.tokenIds.length * rollouts.length, 0)
+    const { 'rollout/prompt_tokens_computed': computed, 'rollout/prompt_tokens_shared': shared } = metrics
+    t.is(computed! + shared!, promptTokens)
+    t.true(shared! > 0)
+    t.is(metrics['rollout/preemptions'], 0)
+    t.true(metrics['rollout/cache_tokens_peak']! > 0)
   }
 })
 

@@ -17,6 +17,7 @@ import { Stopwatch } from '../../src/metrics/stopwatch.ts'
 import { terminalText } from '../../src/metrics/terminal-text.ts'
 import { modelShape } from '../../src/policy/model-config.ts'
 import type { StepStats } from '../../src/policy/policy.ts'
+import { RolloutCounts } from '../../src/rollout/rollout-counts.ts'
 import type { Verdict } from '../../src/verify/verifier.ts'
 import { group, stats } from './fixtures.ts'
 
@@ -45,7 +46,10 @@ const shape = modelShape(
   'config',
 )
 const performanceOf = (updates: readonly StepStats[]) =>
-  performanceMetrics(new Stopwatch(), { groups, updates, trained: [], flops: new ModelFlops(shape), peakFlops: 1 })
+  performanceMetrics(new Stopwatch(), {
+    ...{ groups, updates, trained: [], flops: new ModelFlops(shape), peakFlops: 1 },
+    counts: new RolloutCounts(),
+  })
 
 test('the names are those that the field uses', (t) => {
   const names = Object.keys({
@@ -63,6 +67,7 @@ test('the names are those that the field uses', (t) => {
     ...area('response_length', 'mean min max'),
     ...['response/truncated', 'accuracy', 'accuracy_untruncated', 'step', 'stage'],
     ...area('rollout', 'logprob_difference_mean logprob_difference_max'),
+    ...area('rollout', 'prompt_tokens_computed prompt_tokens_shared preemptions cache_tokens_peak'),
     ...area('timing_s', 'step rollout verify update evaluate checkpoint'),
     ...area('timing_per_token_ms', 'rollout verify update'),
     ...area('perf', 'tokens_per_second tokens_per_second_rollout tokens_per_second_update mfu mfu_rollout'),
@@ -225,4 +230,16 @@ test('progress is one line a step, and on a terminal the step under way is rewri
   t.is(written[0], '\r\u001b[2Kstep 4/10 rollout 5 tokens')
   t.true(written[1]!.startsWith('\r\u001b[2Kstep  4/10'))
   t.deepEqual([45, 600, 12000].map(duration), ['45 s', '10 min', '3 h 20 min'])
+})
+
+test('what several rollouts of a step shared and computed again adds up; of their caches the largest counts', (t) => {
+  const counts = new RolloutCounts()
+  counts.add({ computedPromptTokens: 10, sharedPromptTokens: 70, preemptions: 2, peakCacheTokens: 320 })
+  counts.add({ computedPromptTokens: 5, sharedPromptTokens: 35, preemptions: 0, peakCacheTokens: 160 })
+  t.deepEqual(counts.metrics(), {
+    'rollout/prompt_tokens_computed': 15,
+    'rollout/prompt_tokens_shared': 105,
+    'rollout/preemptions': 2,
+    'rollout/cache_tokens_peak': 320,
+  })
 })

@@ -3,6 +3,7 @@ import { ModelFlops } from '../../src/metrics/model-flops.ts'
 import { performanceMetrics } from '../../src/metrics/performance-metrics.ts'
 import { Stopwatch } from '../../src/metrics/stopwatch.ts'
 import { modelShape } from '../../src/policy/model-config.ts'
+import { RolloutCounts } from '../../src/rollout/rollout-counts.ts'
 import { group, stats } from './fixtures.ts'
 
 /** 2 layers of width 8, 2 heads and 1 key-value head of 4, MLP of 16, vocabulary of 10. */
@@ -58,7 +59,7 @@ test('utilisation and tokens a second', async (t) => {
   const groups = [group({ prompt: [1, 2, 3], responses: [[1, 2], [3]], advantages: [1, -1] })]
   const trained = [{ promptLength: 3, responseLengths: [2, 1] }]
   const metrics = performanceMetrics(clock, {
-    ...{ groups, trained, flops, peakFlops: 1e6 },
+    ...{ groups, trained, flops, peakFlops: 1e6, counts: new RolloutCounts() },
     updates: [stats({ seconds: 0.25, peakMemoryBytes: 7 }), stats({ seconds: 0.25, peakMemoryBytes: 9 })],
   })
   t.is(metrics['perf/mfu'], flops.update(trained[0]!) / 0.5e6)
