@@ -101,6 +101,34 @@ test('equal beginnings are computed once: of samples of a prompt, and of prompts
   )
 })
 
+test('samples with limits of their own end there and are else the same', async (t) => {
+  const policy = await policyOf(t)
+  const given = [
+    { promptTokenIds: Int32Array.of(5, 6, 7), n: 3 },
+    { promptTokenIds: Int32Array.of(8, 9), n: 2 },
+  ]
+  const options = { maxNewTokens: 12, temperature: 1, seed: 5, stopTokenIds: [] }
+  const whole = await policy.generate(given, options)
+  const limits = [Int32Array.of(1, 12, 5), undefined]
+  const limited = await policy.generate(
+    given.map((prompt, i) => ({ ...prompt, maxNewTokens: limits[i] })),
+    options,
+  )
+  for (const [i, { completions }] of limited.entries()) {
+    for (const [j, { tokenIds, finishReason }] of completions.entries()) {
+      t.deepEqual(tokenIds, whole[i]!.completions[j]!.tokenIds.subarray(0, limits[i]?.[j] ?? 12))
+      t.is(finishReason, 'length')
+    }
+  }
+  for (const limit of [0, 13]) {
+    const bad = [{ ...given[1]!, maxNewTokens: Int32Array.of(3, limit) }]
+    await t.throwsAsync(policy.generate(bad, options), { message: new RegExp(`maxNewTokens has ${limit}`) })
+  }
+  await t.throwsAsync(policy.generate([{ ...given[1]!, maxNewTokens: Int32Array.of(3) }], options), {
+    message: /prompts\[0\]\.maxNewTokens must be an Int32Array of n = 2/,
+  })
+})
+
 test('options of the cache', async (t) => {
   const policy = await policyOf(t)
   same(t, await generated(policy, prompts, { kvCacheBytes: 2 ** 40 }), await generated(policy, prompts, {}))
