@@ -12,6 +12,8 @@
 #include <fstream>
 #include <string>
 
+#include "runtime/block_heap.h"
+
 namespace magic {
 
 int64_t peak_resident_bytes() {
@@ -58,6 +60,7 @@ ExtraMemory::ExtraMemory(c10::Device device) : device_(device) {
 int64_t ExtraMemory::bytes() const { return peak_memory_bytes(device_) - before_; }
 
 void tune_allocator() {
+  install_block_heap();
 #ifdef __GLIBC__
   // What the user set in the environment stands.
   if (std::getenv("MALLOC_MMAP_THRESHOLD_") == nullptr) mallopt(M_MMAP_THRESHOLD, INT_MAX);
@@ -69,6 +72,7 @@ void tune_allocator() {
 }
 
 void return_free_memory() {
+  trim_block_heap();
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif

@@ -30,7 +30,7 @@ class ExtraMemory {
 };
 
 // Keeps large blocks in the process instead of giving them back to the kernel and faulting them in again at the next
-// micro-batch: worth a third of a training step with glibc. Called once, before the first tensor.
+// micro-batch: tensors in the block heap, what else is large in malloc's. Called once, before the first tensor.
 void tune_allocator();
 
 // Gives what is free back to the kernel, as the tuned allocator does not by itself: after a policy is gone.
