@@ -18,6 +18,15 @@ constexpr int64_t kStepTokens = 512, kLeastPromptTokens = 128;
 void Scheduler::add(Sequence sequence) {
   sequences_.push_back(std::make_unique<Sequence>(std::move(sequence)));
   waiting_.push_back(sequences_.back().get());
+  unstarted_[waiting_.back()->prompt]++;
+}
+
+// The `i`th of those that wait runs from now on.
+void Scheduler::start(size_t i) {
+  Sequence* sequence = waiting_[i];
+  waiting_.erase(waiting_.begin() + static_cast<int64_t>(i));
+  running_.push_back(sequence);
+  if (!sequence->started()) unstarted_[sequence->prompt]--;
 }
 
 // Whether this prompt is being computed, so that its other samples can start from it.
@@ -30,11 +39,10 @@ bool Scheduler::prompt_is_running(const Sequence& sequence) const {
 // Those that wait for their prompt have theirs.
 int64_t Scheduler::free_places() const {
   int64_t taken = static_cast<int64_t>(running_.size());
-  for (const Sequence* sequence : waiting_) {
-    if (taken >= max_batch_size_) return 0;
-    if (prompt_is_running(*sequence)) taken++;
+  for (const Sequence* sequence : running_) {
+    if (!sequence->started()) taken += unstarted_.at(sequence->prompt);
   }
-  return max_batch_size_ - taken;
+  return std::max<int64_t>(0, max_batch_size_ - taken);
 }
 
 Step Scheduler::schedule() {
@@ -72,6 +80,7 @@ void Scheduler::preempt_youngest() {
   running_.pop_back();
   blocks_.release(sequence->table);
   waiting_.push_front(sequence);
+  if (!sequence->started()) unstarted_[sequence->prompt]++;
   preemptions++;
 }
 
@@ -92,8 +101,7 @@ void Scheduler::admit(int64_t budget, Step& step) {
       blocks_.release(sequence.table);
       return;
     }
-    waiting_.erase(waiting_.begin() + static_cast<int64_t>(i));
-    running_.push_back(&sequence);
+    start(i);
     step.chunks.push_back({&sequence, count});
     budget -= count;
     if (!sequence.started()) {
@@ -106,7 +114,8 @@ void Scheduler::admit(int64_t budget, Step& step) {
 
 std::vector<Sequence*> Scheduler::fork(const Sequence& sequence) {
   std::vector<Sequence*> forks;
-  for (size_t i = 0; i < waiting_.size() && static_cast<int64_t>(running_.size()) < max_batch_size_;) {
+  const int64_t& others = unstarted_[sequence.prompt];
+  for (size_t i = 0; others > 0 && static_cast<int64_t>(running_.size()) < max_batch_size_;) {
     Sequence* other = waiting_[i];
     if (other->prompt != sequence.prompt || other->started()) {
       i++;
@@ -114,8 +123,7 @@ std::vector<Sequence*> Scheduler::fork(const Sequence& sequence) {
     }
     other->table = blocks_.fork(sequence.table);
     shared_prompt_tokens += sequence.table.length;
-    waiting_.erase(waiting_.begin() + static_cast<int64_t>(i));
-    running_.push_back(other);
+    start(i);
     forks.push_back(other);
   }
   return forks;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "rollout/block_manager.h"
@@ -51,6 +52,7 @@ class Scheduler {
   int64_t computed_prompt_tokens = 0, shared_prompt_tokens = 0, preemptions = 0;
 
  private:
+  void start(size_t i);
   int64_t free_places() const;
   bool prompt_is_running(const Sequence& sequence) const;
   // False: it was the sequence itself that had to give up its blocks.
@@ -62,7 +64,8 @@ class Scheduler {
   int64_t max_batch_size_;
   std::vector<std::unique_ptr<Sequence>> sequences_;
   std::deque<Sequence*> waiting_;
-  std::vector<Sequence*> running_;  // the youngest last
+  std::vector<Sequence*> running_;                 // the youngest last
+  std::unordered_map<size_t, int64_t> unstarted_;  // a prompt's samples that wait for their first token
 };
 
 }  // namespace magic
