@@ -12,13 +12,6 @@ namespace magic {
 
 namespace {
 
-// splitmix64's finaliser (Steele, Lea and Flood, 2014).
-uint64_t mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-  return x ^ (x >> 31);
-}
-
 // The first of the most likely tokens: only the block that has it is looked at.
 int64_t likeliest(const float* logits, int64_t vocab, const LogitBlock* blocks, float largest) {
   int64_t start = 0;
@@ -108,11 +101,6 @@ int64_t draw_truncated(const float* logits, int64_t vocab, const LogitBlock* blo
 }
 
 }  // namespace
-
-double uniform(uint64_t seed, uint64_t index) {
-  const uint64_t bits = mix(mix(seed + 0x9e3779b97f4a7c15ULL) + (index + 1) * 0x9e3779b97f4a7c15ULL);
-  return static_cast<double>(bits >> 11) * 0x1.0p-53;
-}
 
 SampledToken sample_token(const float* logits, int64_t vocab, const GenerateOptions& options, double u) {
   const bool greedy = options.temperature == 0;

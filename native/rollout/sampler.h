@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "rollout/generate.h"
+#include "rollout/random_stream.h"
 
 namespace magic {
 
@@ -12,10 +13,6 @@ struct SampledToken {
   float logprob;
   float entropy;
 };
-
-// Uniform in [0, 1) from a sample's seed and the index of the token: a counter, not a state, so that a sample's tokens
-// depend on nothing but its own seed.
-double uniform(uint64_t seed, uint64_t index);
 
 // logits [V] float32 on the CPU.
 SampledToken sample_token(const float* logits, int64_t vocab, const GenerateOptions& options, double u);
