@@ -12,6 +12,12 @@ const target = join(root, 'prebuilds', `${process.platform}-${process.arch}`)
 /** prebuildify wants a folder to itself: it deletes build/ first and moves the addon away at the end. */
 const folder = join(root, 'build/prebuild')
 
+/**
+ * What the CUDA kernels of a release are compiled for: machine code for Ampere (A100, RTX 30), Ada, Hopper and Blackwell,
+ * and PTX for what comes after them.
+ */
+const CUDA_ARCHITECTURES = '80-real;86-real;89-real;90-real;100-real;120'
+
 /** Builds prebuilds/<platform>-<arch>: the stripped addon, its preloader, the CUDA kernels, what it was built against. */
 await orFail(async () => {
   const libtorch = locateLibtorch() ?? (await fetchLibtorch({ report: { note, bytes: byteProgress() } }))
@@ -29,6 +35,7 @@ await orFail(async () => {
         ...process.env,
         LIBTORCH: libtorch.root,
         MAGIC_GRPO_BUILD_FOLDER: join(folder, 'build/Release'),
+        MAGIC_GRPO_CUDA_ARCHITECTURES: CUDA_ARCHITECTURES,
         // node-gyp would download headers, though this build needs none from it
         npm_config_nodedir: process.env.npm_config_nodedir ?? nodePrefix(),
       },

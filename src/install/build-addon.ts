@@ -22,13 +22,14 @@ const PRODUCTS = ['magic_grpo_preload.so', 'magic_grpo_cuda.so', 'magic_grpo.nod
 /** Builds the addon into a folder, where anything that it depends on has changed. */
 export async function buildAddon(libtorch: Libtorch, folder: string = join(root, 'build/Release')): Promise<void> {
   const contract = contractDigest()
+  const architectures = cudaArchitectures()
   const stamp = digest(root, filesOf(root, ['native', 'CMakeLists.txt']), {
     contract,
     libtorch: libtorch.root,
     version: libtorch.version,
     platform: process.platform,
     arch: process.arch,
-    cuda: onPath('nvcc') !== undefined,
+    architectures,
   })
   const stampPath = join(folder, 'magic_grpo.stamp')
   if (existsSync(join(folder, 'magic_grpo.node')) && readStamp(stampPath) === stamp) {
@@ -41,7 +42,9 @@ export async function buildAddon(libtorch: Libtorch, folder: string = join(root,
     `native addon: compiling against libtorch ${libtorch.version} with ${jobs} job${jobs > 1 ? 's' : ''}`,
     () => {
       const settings = Object.entries({ LIBTORCH: libtorch.root, CONTRACT: contract })
-      if (onPath('ccache')) settings.push(['CMAKE_CXX_COMPILER_LAUNCHER', 'ccache'])
+      settings.push(['CUDA_ARCHITECTURES', architectures?.join(';') ?? ''])
+      if (onPath('ccache'))
+        settings.push(['CMAKE_CXX_COMPILER_LAUNCHER', 'ccache'], ['CMAKE_CUDA_COMPILER_LAUNCHER', 'ccache'])
       const defines = settings.map(([key, value]) => `--CD${key}=${value}`)
       // `build` alone would keep the settings of the first configuration
       cmakeJs(['configure', ...defines])
@@ -53,6 +56,21 @@ export async function buildAddon(libtorch: Libtorch, folder: string = join(root,
     },
   )
   writeStamp(stampPath, stamp)
+}
+
+/**
+ * In CMake's terms, what the CUDA kernels are compiled for, undefined where there is no nvcc: this machine's devices; where
+ * it has none, machine code for sm_80 and PTX, which every later device takes. MAGIC_GRPO_CUDA_ARCHITECTURES names
+ * others.
+ */
+export function cudaArchitectures(env: NodeJS.ProcessEnv = process.env): string[] | undefined {
+  if (!onPath('nvcc', env)) return undefined
+  if (env.MAGIC_GRPO_CUDA_ARCHITECTURES) return env.MAGIC_GRPO_CUDA_ARCHITECTURES.split(/[;,\s]+/)
+  const query = ['--query-gpu=compute_cap', '--format=csv,noheader']
+  const { status, stdout } = spawnSync('nvidia-smi', query, { env, encoding: 'utf8' })
+  const found =
+    status === 0 ? [...new Set(stdout.match(/^\d+\.\d+$/gm))].map((version) => version.replace('.', '')) : []
+  return found.length > 0 ? found.sort() : ['80']
 }
 
 function cmakeJs(args: string[]): void {
