@@ -18,7 +18,9 @@ const failed = [
   ]),
 ]
 if (onPath('clang-format')) {
-  const sources = filesOf(root, ['native']).filter((file) => /\.(cc|h|cu)$/.test(file))
+  const sources = filesOf(root, ['native', 'test/reference/cuda-on-cpu']).filter((file) =>
+    /\.(cc|h|inl|cu|cuh)$/.test(file),
+  )
   failed.push(run('clang-format', [...(fix ? ['-i'] : ['--dry-run', '-Werror']), ...sources]))
 } else {
   note('clang-format is not on PATH: C++ is left unchecked (apt-get install clang-format)')
