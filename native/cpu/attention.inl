@@ -21,13 +21,13 @@ MAGIC_INLINE void product_strip(const TileView& a, const float* b, int64_t b_row
     }
   }
   for (int64_t k = 0; k < depth; k++) {
-    Floats u, v;
+    Floats u, v, w;
     load(u, b + k * b_row);
     load(v, b + k * b_row + kLanes);
     const float* column = a.data + k * a.column;
 #pragma GCC unroll 12
     for (int i = 0; i < R; i++) {
-      const Floats w = Floats{} + column[i * a.row];
+      broadcast(w, column[i * a.row]);
       left[i] += w * u;
       right[i] += w * v;
     }

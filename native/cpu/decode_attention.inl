@@ -73,7 +73,7 @@ MAGIC_INLINE float online_softmax(float* scores, float& largest, float& sum) {
 template <int R, int V, typename T>
 MAGIC_INLINE void weigh_values(float* out, const DecodeRows& rows, const CacheBlock<T>& block, const float* weights,
                                const float* rescale, int64_t d, int64_t count) {
-  Floats sum[R][V], v[V];
+  Floats sum[R][V], v[V], weight;
 #pragma GCC unroll 4
   for (int r = 0; r < R; r++) {
 #pragma GCC unroll 4
@@ -87,7 +87,7 @@ MAGIC_INLINE void weigh_values(float* out, const DecodeRows& rows, const CacheBl
     for (int i = 0; i < V; i++) load(v[i], block.values + key * block.stride + d + i * kLanes, count);
 #pragma GCC unroll 4
     for (int r = 0; r < R; r++) {
-      const Floats weight = Floats{} + weights[r * kScores + key];
+      broadcast(weight, weights[r * kScores + key]);
 #pragma GCC unroll 4
       for (int i = 0; i < V; i++) sum[r][i] += weight * v[i];
     }

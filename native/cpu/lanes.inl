@@ -5,6 +5,10 @@ using Ints = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
 using Words = uint32_t __attribute__((vector_size(kLanes * sizeof(uint32_t))));
 using Halves = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
 
+// All lanes. A difference, as x - 0 is x, so that nothing but a broadcasting load is left; 0 + x is not x where x is
+// -0.
+MAGIC_INLINE void broadcast(Floats& out, float value) { out = value - Floats{}; }
+
 MAGIC_INLINE void load(Floats& out, const float* from) { std::memcpy(&out, from, sizeof(Floats)); }
 MAGIC_INLINE void store(float* to, const Floats& value) { std::memcpy(to, &value, sizeof(Floats)); }
 
