@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -23,12 +23,13 @@ class Refused extends Error {}
 
 /**
  * Downloads a file: goes on where an earlier try stopped (HTTP Range), checks the SHA-256 of the whole, and only then
- * gives it its name. A part that turns out wrong is removed.
+ * gives it its name. A part that turns out wrong is removed; a file of that name and SHA-256 is left as it is.
  */
 export async function download(options: DownloadOptions): Promise<void> {
   const { url, path, sha256, attempts = 5, retryDelay = 1_000 } = options
   const part = `${path}.part`
   await mkdir(dirname(path), { recursive: true })
+  if ((await sizeOf(path)) > 0 && (await hashOf(path)) === sha256.toLowerCase()) return
   for (let failures = 0; ; ) {
     const before = await sizeOf(part)
     try {
@@ -44,25 +45,21 @@ export async function download(options: DownloadOptions): Promise<void> {
       await sleep(retryDelay * 2 ** (failures - 1))
     }
   }
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(part)) hash.update(chunk as Buffer)
-  await verify(hash, sha256, url, await sizeOf(part), () => rm(part, { force: true }))
+  const actual = await hashOf(part)
+  if (actual !== sha256.toLowerCase()) {
+    const bytes = await sizeOf(part)
+    await rm(part, { force: true })
+    throw new Error(
+      `${url}: SHA-256 of the ${bytes} bytes received is ${actual}, but ${sha256} was announced; they were removed`,
+    )
+  }
   await rename(part, path)
 }
 
-async function verify(
-  hash: Hash,
-  sha256: string,
-  url: string,
-  bytes: number,
-  discard: () => Promise<void>,
-): Promise<void> {
-  const actual = hash.digest('hex')
-  if (actual === sha256.toLowerCase()) return
-  await discard()
-  throw new Error(
-    `${url}: SHA-256 of the ${bytes} bytes received is ${actual}, but ${sha256} was announced; they were removed`,
-  )
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+  return hash.digest('hex')
 }
 
 /** Fetches what the part lacks and appends it. */

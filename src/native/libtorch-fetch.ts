@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { access, constants, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { NativeError } from './errors.ts'
 import {
@@ -57,12 +57,22 @@ export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorc
   const root = cachedLibtorch(env, build)
   // NVIDIA's libraries go beside torch
   const target = build === 'cpu' ? root : dirname(root)
+  const cache = cacheFolder(env)
+  await mkdir(cache, { recursive: true })
+    .then(() => access(cache, constants.W_OK))
+    .catch((error: Error) => {
+      const message = `${cache} cannot be written: ${error.message}. MAGIC_GRPO_CACHE=DIR names another folder`
+      throw new NativeError('FILE', message, { cause: error })
+    })
   return await withLock(
     `${target}.lock`,
     async () => {
       const found = inspectLibtorch(root, 'cache')
       if (!('missing' in found) && releaseOf(found.version) === LIBTORCH_VERSION) return found
-      const temporary = await mkdtemp(join(cacheFolder(env), 'fetch-'))
+      // what a killed one left; the lock says that it is gone
+      for (const name of await readdir(cache))
+        if (name.startsWith(`fetch-${build}-`)) await rm(join(cache, name), { recursive: true, force: true })
+      const temporary = await mkdtemp(join(cache, `fetch-${build}-`))
       try {
         const wheels = await fetchWheels(temporary, { build, env, report, retryDelay, index })
         report.note('unpacking')
@@ -70,6 +80,7 @@ export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorc
         // an older folder here is broken or of another version, else it had been found
         await rename(target, join(temporary, 'replaced')).catch(() => {})
         await rename(join(temporary, 'libtorch'), target)
+        for (const wheel of wheels) await rm(wheel, { force: true })
       } finally {
         await rm(temporary, { recursive: true, force: true })
       }
@@ -138,6 +149,8 @@ async function wheelsByPip(folder: string, { build, env, report, index }: Fetchi
       } catch (error) {
         const { stderr, message } = error as Error & { stderr?: string }
         reason = (stderr || message).trim().split('\n').at(-1)!
+        // a full disk or a dead network is the same for every Python
+        if (!/No matching distribution|ResolutionImpossible/.test(reason)) break
       }
     }
   } finally {
@@ -156,18 +169,19 @@ async function wheelsByIndex(folder: string, options: Fetching): Promise<string[
   for (let next = wanted.shift(); next; next = wanted.shift()) {
     if (wheels.has(next.name)) continue
     if (build === 'cuda') report.note(next.name)
-    const wheel = await wheelFromIndex(next, folder, source)
+    const wheel = await wheelFromIndex(next, source)
     wheels.set(next.name, wheel)
     if (build === 'cuda')
-      wanted.push(...requirementsOf(await metadataOf(wheel), /^(nvidia|cuda-toolkit)\b/, next.extras))
+      wanted.push(...requirementsOf(await metadataOf(wheel, folder), /^(nvidia|cuda-toolkit)\b/, next.extras))
   }
   // it holds nothing but names of others
   return [...wheels].flatMap(([name, wheel]) => (name === 'cuda-toolkit' ? [] : [wheel]))
 }
 
-async function metadataOf(wheel: string): Promise<string> {
-  await unpack(wheel, `${wheel}.d`, (name) => (/^[^/]+\.dist-info\/METADATA$/.test(name) ? 'METADATA' : undefined))
-  return await readFile(join(`${wheel}.d`, 'METADATA'), 'utf8')
+async function metadataOf(wheel: string, folder: string): Promise<string> {
+  const to = join(folder, `${basename(wheel)}.d`)
+  await unpack(wheel, to, (name) => (/^[^/]+\.dist-info\/METADATA$/.test(name) ? 'METADATA' : undefined))
+  return await readFile(join(to, 'METADATA'), 'utf8')
 }
 
 async function findPip(env: Environment): Promise<string[] | undefined> {

@@ -1,4 +1,3 @@
-import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { download } from './download.ts'
 
@@ -13,15 +12,15 @@ export interface Requirement {
 export interface WheelSource {
   /** a package index in pip's simple layout */
   index: string
-  /** where parts of a download wait for the next try */
+  /** where wheels, and parts of one, wait for the next try */
   parts: string
   onProgress: (done: number, total: number | undefined) => void
   /** before the second try, milliseconds */
   retryDelay: number
 }
 
-/** Fetches one wheel without pip into a folder: its address and SHA-256 from the index page, what is there already kept. */
-export async function wheelFromIndex(wanted: Requirement, folder: string, source: WheelSource): Promise<string> {
+/** Fetches one wheel without pip: its address and SHA-256 from the index page. One that is there already is only checked. */
+export async function wheelFromIndex(wanted: Requirement, source: WheelSource): Promise<string> {
   const page = `${source.index.replace(/\/$/, '')}/${wanted.name}/`
   const response = await fetch(page, { headers: { accept: 'text/html' } }).catch((error: Error) => {
     throw new Error(`${page}: ${error.cause instanceof Error ? error.cause.message : error.message}`)
@@ -30,9 +29,7 @@ export async function wheelFromIndex(wanted: Requirement, folder: string, source
   const { url, name, sha256 } = chooseWheel(await response.text(), page, wanted)
   const path = join(source.parts, name)
   await download({ url, path, sha256, retryDelay: source.retryDelay, onProgress: source.onProgress })
-  const wheel = join(folder, name)
-  await rename(path, wheel)
-  return wheel
+  return path
 }
 
 /** The newest accepted wheel for this machine, from an index page in pip's simple layout. */

@@ -89,6 +89,19 @@ test('a part that is already whole only needs its check', async (t) => {
   t.deepEqual(ranges, [undefined, `bytes=${content.length}-`])
 })
 
+test('a file that is there and right is not asked for again, one that is wrong is', async (t) => {
+  const ranges: (string | undefined)[] = []
+  const url = await serve(t, fileServer(ranges))
+  const path = target(t)
+  await download({ url, path, sha256 })
+  await download({ url, path, sha256 })
+  t.is(ranges.length, 1)
+  writeFileSync(path, 'other bytes')
+  await download({ url, path, sha256 })
+  t.is(ranges.length, 2)
+  t.deepEqual(readFileSync(path), content)
+})
+
 test('a server that knows no ranges starts anew', async (t) => {
   const url = await serve(t, (_request, response) => void response.writeHead(200).end(content))
   const path = target(t)
