@@ -10,7 +10,7 @@ import { note, orFail } from './progress.ts'
  * that is there already.
  */
 await orFail(async () => {
-  const asked = (process.env.npm_config_build_from_source ?? 'false') !== 'false'
+  const asked = askedFor(process.env.npm_config_build_from_source) || process.argv.includes('--build-from-source')
   if (!asked && hasAddon()) return
   const libtorch = locateLibtorch()
   if (libtorch) {
@@ -25,6 +25,11 @@ await orFail(async () => {
     )
   }
 })
+
+/** npm's setting: all packages, or the names of some. */
+function askedFor(setting = ''): boolean {
+  return setting === 'true' || setting.split(',').includes('magic-grpo')
+}
 
 function hasAddon(): boolean {
   try {

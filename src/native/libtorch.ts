@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { NativeError } from './errors.ts'
 
@@ -35,7 +35,16 @@ export function releaseOf(version: string): string {
 /** Where this package keeps what it fetches: MAGIC_GRPO_CACHE, else magic-grpo in the user's cache folder. */
 export function cacheFolder(env: Environment = process.env): string {
   if (env.MAGIC_GRPO_CACHE) return resolve(env.MAGIC_GRPO_CACHE)
-  return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'magic-grpo')
+  return join(env.XDG_CACHE_HOME || join(env.HOME || home(), '.cache'), 'magic-grpo')
+}
+
+/** A user without an entry in /etc/passwd, as containers run, has none. */
+function home(): string {
+  try {
+    return homedir()
+  } catch {
+    return tmpdir()
+  }
 }
 
 /** Which of its two builds; the CUDA one runs on the CPU as well. */

@@ -59,14 +59,15 @@ export function findAddon(root: string = packageRoot): BuiltAddon {
     )
   }
   try {
-    const built = JSON.parse(readFileSync(join(dirname(path), 'magic_grpo.json'), 'utf8')) as Omit<BuiltAddon, 'path'>
-    return { path, version: built.version, libtorch: built.libtorch }
+    const { version, libtorch } = JSON.parse(readFileSync(join(dirname(path), 'magic_grpo.json'), 'utf8'))
+    if (typeof version === 'string' && typeof libtorch === 'string') return { path, version, libtorch }
   } catch {
-    throw new NativeError(
-      'ADDON_MISSING',
-      `${path} has no magic_grpo.json beside it: its build did not finish.\n${addonSolutions}`,
-    )
+    // as good as none
   }
+  throw new NativeError(
+    'ADDON_MISSING',
+    `${path} has no magic_grpo.json beside it, or a broken one: its build did not finish.\n${addonSolutions}`,
+  )
 }
 
 /**
@@ -162,5 +163,5 @@ const addonSolutions = `Possible solutions:
   - install the package again: npm install magic-grpo brings a prebuilt addon for Linux on x64 with glibc 2.34 or later
   - build it (needs a libtorch, cmake, ninja or make, g++ 11 or later): npm rebuild magic-grpo --build-from-source, or
     npm run build:all in a clone
-  - where npm runs no install scripts, a build needs this package's: npm install-scripts approve magic-grpo
+  - with npm 12, pnpm or yarn, build it by: node node_modules/magic-grpo/scripts/install.mjs --build-from-source
 magic-grpo doctor shows what is found on this machine.`

@@ -26,7 +26,8 @@ export function probe(addon: string, preloader: string, libtorch: Libtorch, env:
   const mark = join(cacheFolder(env), 'probed', identity([addon, ...libraries]))
   if (existsSync(mark)) return undefined
   const child = spawnSync(process.execPath, ['-e', PROGRAM, preloader, addon, ...libraries], {
-    env: { ...env, NODE_OPTIONS: '' } as NodeJS.ProcessEnv,
+    // Electron's binary is Node where it is told to be
+    env: { ...env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1' } as NodeJS.ProcessEnv,
     encoding: 'utf8',
     timeout: LIMIT,
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -133,7 +133,10 @@ test('no addon, and one whose build did not finish', (t) => {
   t.throws(() => findAddon(folder), { code: 'ADDON_MISSING', message: /no native addon for .*npm run build/s })
   mkdirSync(join(folder, 'build/Release'), { recursive: true })
   writeFileSync(join(folder, 'build/Release/magic_grpo.node'), '')
-  t.throws(() => findAddon(folder), { code: 'ADDON_MISSING', message: /its build did not finish/ })
+  for (const written of [undefined, '{', 'null', '{}', '{"version":2,"libtorch":""}']) {
+    if (written) writeFileSync(join(folder, 'build/Release/magic_grpo.json'), written)
+    t.throws(() => findAddon(folder), { code: 'ADDON_MISSING', message: /its build did not finish/ }, written)
+  }
 })
 
 test('the libtorch of the build is taken without a search, and LIBTORCH overrides it', (t) => {

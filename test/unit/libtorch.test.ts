@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { syncBuiltinESMExports } from 'node:module'
+import os, { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { cachedLibtorch, libtorchVersion, locateLibtorch } from '../../src/native/libtorch.ts'
@@ -159,4 +160,18 @@ test('MAGIC_GRPO_CACHE, then XDG_CACHE_HOME, then HOME name the cache', (t) => {
   t.is(cachedLibtorch({ HOME: '/h' }), '/h/.cache/magic-grpo/libtorch-2.13.0-cpu')
   t.is(cachedLibtorch({ HOME: '/h', XDG_CACHE_HOME: '/x' }), '/x/magic-grpo/libtorch-2.13.0-cpu')
   t.is(cachedLibtorch({ HOME: '/h', XDG_CACHE_HOME: '/x', MAGIC_GRPO_CACHE: '/m' }), '/m/libtorch-2.13.0-cpu')
+})
+
+test('a user without a home folder has a cache all the same', (t) => {
+  const { homedir } = os
+  const restore = () => {
+    os.homedir = homedir
+    syncBuiltinESMExports()
+  }
+  t.teardown(restore)
+  os.homedir = () => {
+    throw new Error('uv_os_homedir returned ENOENT')
+  }
+  syncBuiltinESMExports()
+  t.is(cachedLibtorch({}), join(tmpdir(), '.cache/magic-grpo/libtorch-2.13.0-cpu'))
 })
