@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { note, orFail } from '../src/install/progress.ts'
 import { pack } from './pack.ts'
 import { smokeInstall } from './smoke-install.ts'
+import { beyondFloor } from './symbol-floor.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
@@ -12,10 +13,13 @@ const PREBUILDS = {
   'linux-x64': ['magic-grpo.glibc.node', 'magic_grpo_preload.so', 'magic_grpo_cuda.so', 'magic_grpo.json'],
 }
 
+function prebuilds(): string[] {
+  return Object.entries(PREBUILDS).flatMap(([platform, names]) => names.map((name) => `prebuilds/${platform}/${name}`))
+}
+
 /** What is still missing for a release of a version. */
 export function missingForRelease(folder: string, version: string): string[] {
-  const missing = Object.entries(PREBUILDS)
-    .flatMap(([platform, names]) => names.map((name) => `prebuilds/${platform}/${name}`))
+  const missing = prebuilds()
     .filter((path) => !existsSync(join(folder, path)))
     .map((path) => `${path}: npm run prebuild, with nvcc on PATH`)
   const changelog = existsSync(join(folder, 'CHANGELOG.md')) ? readFileSync(join(folder, 'CHANGELOG.md'), 'utf8') : ''
@@ -29,6 +33,13 @@ async function release(): Promise<void> {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
   const missing = missingForRelease(root, version)
   if (missing.length > 0) throw new Error(`${version} can't be released; missing:\n  ${missing.join('\n  ')}`)
+  const newer = prebuilds()
+    .filter((path) => !path.endsWith('.json'))
+    .flatMap((path) =>
+      (beyondFloor(join(root, path)) ?? ['readelf, to be checked']).map((symbol) => `${path} needs ${symbol}`),
+    )
+  if (newer.length > 0)
+    throw new Error(`${version} can't be released; beyond what docs/install.md promises:\n  ${newer.join('\n  ')}`)
   await smokeInstall()
   const { path, size } = pack(root)
   note(`${path}, ${(size / 1e6).toFixed(2)} MB; to publish it: npm publish ${path} --provenance --access public`)

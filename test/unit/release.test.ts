@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { strangers } from '../../scripts/pack.ts'
 import { missingForRelease } from '../../scripts/release.ts'
+import { newerThanFloor } from '../../scripts/symbol-floor.ts'
 import { temporaryFolder } from '../native/tiny.ts'
 
 test('a release names every prebuilt file that is missing, and the section of the changelog', (t) => {
@@ -31,4 +32,16 @@ test('a package holds nothing that does not belong there', (t) => {
     'test/x.ts',
   ]
   t.deepEqual(strangers(files.map((path) => ({ path }))), ['src/index.ts', 'test/x.ts'])
+})
+
+test('what a compiler of a newer system leaves in a binary is named', (t) => {
+  const versions = `  000000: Version: 1  File: libc.so.6  Cnt: 3
+  0x0010:   Name: GLIBC_2.38  Flags: none  Version: 9
+  0x0020:   Name: GLIBC_2.4  Flags: none  Version: 8
+  0x0030:   Name: GLIBC_2.34  Flags: none  Version: 7
+  0x0040: Version: 1  File: libstdc++.so.6  Cnt: 2
+  0x0050:   Name: GLIBCXX_3.4.32  Flags: none  Version: 6
+  0x0060:   Name: GLIBCXX_3.4.9  Flags: none  Version: 5
+`
+  t.deepEqual(newerThanFloor(versions), ['GLIBC_2.38', 'GLIBCXX_3.4.32'])
 })
