@@ -9,6 +9,7 @@ import {
   torchOfPythons,
 } from '../native/libtorch.ts'
 import { fetchLibtorch } from '../native/libtorch-fetch.ts'
+import { chooseLibtorch, findAddon } from '../native/load.ts'
 
 /** `magic-grpo libtorch install`: what is on this machine already is used; else it is fetched into the cache folder. */
 export async function installLibtorch(options: { cpu?: boolean; cuda?: boolean }): Promise<void> {
@@ -30,7 +31,23 @@ export async function installLibtorch(options: { cpu?: boolean; cuda?: boolean }
       note(`${describe(torch)} is not ${LIBTORCH_VERSION} and stays unused`)
   note(`fetching libtorch ${LIBTORCH_VERSION} for ${build === 'cuda' ? 'CUDA (3 GB)' : 'the CPU (190 MB)'}`)
   const fetched = await fetchLibtorch({ build, report: { note, bytes: byteProgress() } })
-  note(`libtorch ${fetched.version} is at ${fetched.root}; every later run finds it there`)
+  note(`libtorch ${fetched.version} is at ${fetched.root}; ${whatRunsTake(fetched, nextTaken())}`)
+}
+
+/** The libtorch that the next run takes. */
+function nextTaken(): Libtorch | undefined {
+  try {
+    return chooseLibtorch(findAddon(), process.env)
+  } catch {
+    return locateLibtorch()
+  }
+}
+
+/** Another than the fetched one may come first: one that LIBTORCH names, or that the addon was built against. */
+export function whatRunsTake(fetched: Libtorch, taken: Libtorch | undefined): string {
+  if (!taken || taken.root === fetched.root) return 'every later run finds it there'
+  const how = taken.foundBy === 'build' ? 'which the addon was built against' : `found by ${taken.foundBy}`
+  return `runs still take ${taken.root}, ${how}. To run on the new one: LIBTORCH=${fetched.root}`
 }
 
 function describe({ version, root, foundBy }: Libtorch): string {

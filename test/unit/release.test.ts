@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { strangers } from '../../scripts/pack.ts'
+import { pack, SIZE_LIMIT, strangers } from '../../scripts/pack.ts'
 import { missingForRelease } from '../../scripts/release.ts'
 import { newerThanFloor } from '../../scripts/symbol-floor.ts'
 import { temporaryFolder } from '../native/tiny.ts'
@@ -32,6 +32,19 @@ test('a package holds nothing that does not belong there', (t) => {
     'test/x.ts',
   ]
   t.deepEqual(strangers(files.map((path) => ({ path }))), ['src/index.ts', 'test/x.ts'])
+})
+
+test('the package of this clone: what belongs there, and its size', (t) => {
+  t.timeout(120_000)
+  const { size, files } = pack(temporaryFolder(t), true)
+  t.log(`${(size / 1e6).toFixed(2)} MB, ${files.length} files`)
+  t.true(size < SIZE_LIMIT)
+  t.deepEqual(strangers(files), [])
+  for (const needed of ['CMakeLists.txt', 'native/addon.cc', 'scripts/install.mjs', 'schema/train.schema.json'])
+    t.true(
+      files.some(({ path }) => path === needed),
+      needed,
+    )
 })
 
 test('what a compiler of a newer system leaves in a binary is named', (t) => {
