@@ -26,10 +26,11 @@ struct RmsNorm {
 
 struct RmsNormBackward {
   const void *x, *weight, *d_y;
-  void* d_x;        // may be d_y
-  float* d_weight;  // [dim], added to; null: the weight is frozen
-  float* partial;   // [kPartials, dim] scratch where d_weight is not null
-  int64_t outer, inner, dim, x_stride, d_y_stride, d_x_stride;
+  void* d_x;             // may be d_y
+  float* d_weight;       // [dim], added to; null: the weight is frozen
+  float* partial;        // [kPartials, dim] scratch where d_weight is not null
+  const void* residual;  // added to d_x; null: nothing
+  int64_t outer, inner, dim, x_stride, d_y_stride, d_x_stride, residual_stride;
   float epsilon;
 
   static constexpr int64_t kPartials = 256, kLargestDim = 8192;

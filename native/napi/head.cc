@@ -101,7 +101,7 @@ HeadOutput run_head(HeadInput& input, const LossOptions& options, const std::str
     weight_gradient.zero_();
     const auto start = std::chrono::steady_clock::now();
     output.sums = head_backward(hidden, weight, tokens, options, hidden_gradient, weight_gradient,
-                                output.logprobs.data(), output.entropy.data());
+                                output.logprobs.data(), output.entropy.data())();
     output.seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   output.extra_memory = memory.bytes();

@@ -4,6 +4,7 @@
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/from_blob.h>
 
+#include "cuda/device_kernels.h"
 #include "policy/linear.h"
 #include "policy/mlp.h"
 #include "policy/norm.h"
@@ -74,8 +75,8 @@ at::Tensor layer_backward(const Shape& shape, LayerWeights& layer, const Packing
 }  // namespace
 
 at::Tensor token_tensor(const std::vector<int64_t>& token_ids, at::Device device) {
-  return at::from_blob(const_cast<int64_t*>(token_ids.data()), {static_cast<int64_t>(token_ids.size())}, at::kLong)
-      .to(device, at::kLong, /*non_blocking=*/false, /*copy=*/true);
+  const auto count = static_cast<int64_t>(token_ids.size());
+  return upload(at::from_blob(const_cast<int64_t*>(token_ids.data()), {count}, at::kLong), device);
 }
 
 Attend packed_attention(const Shape& shape, const Packing& packing) {

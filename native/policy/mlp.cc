@@ -1,12 +1,10 @@
 #include "policy/mlp.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/silu.h>
-#include <ATen/ops/silu_backward.h>
 
 #include "cpu/kernels.h"
+#include "cuda/device_kernels.h"
 #include "policy/rows.h"
 
 namespace magic {
@@ -37,23 +35,28 @@ void swiglu_rows_backward(const at::Tensor& gate_up, const at::Tensor& d_y) {
 
 at::Tensor swiglu(const at::Tensor& gate_up) {
   const int64_t width = gate_up.size(1) / 2;
-  if (!has_rows(gate_up)) return at::silu(gate_up.narrow(1, 0, width)).mul_(gate_up.narrow(1, width, width));
   at::Tensor y = at::empty({gate_up.size(0), width}, gate_up.options());
-  gate_up.scalar_type() == at::kFloat ? swiglu_rows<float>(gate_up, y) : swiglu_rows<c10::BFloat16>(gate_up, y);
+  if (device_kernels(gate_up.device())) {
+    const Swiglu args{gate_up.const_data_ptr(), y.mutable_data_ptr(), y.size(0), width};
+    DeviceQueue(y).run(&DeviceKernels::swiglu, y.scalar_type(), args);
+  } else if (gate_up.scalar_type() == at::kFloat) {
+    swiglu_rows<float>(gate_up, y);
+  } else {
+    swiglu_rows<c10::BFloat16>(gate_up, y);
+  }
   return y;
 }
 
 void swiglu_backward(const at::Tensor& gate_up, const at::Tensor& d_y) {
-  if (has_rows(gate_up) && has_rows(d_y)) {
-    gate_up.scalar_type() == at::kFloat ? swiglu_rows_backward<float>(gate_up, d_y)
-                                        : swiglu_rows_backward<c10::BFloat16>(gate_up, d_y);
-    return;
+  if (device_kernels(gate_up.device())) {
+    const SwigluBackward args{gate_up.const_data_ptr(), d_y.const_data_ptr(), gate_up.data_ptr(), d_y.size(0),
+                              d_y.size(1)};
+    DeviceQueue(d_y).run(&DeviceKernels::swiglu_backward, d_y.scalar_type(), args);
+  } else if (gate_up.scalar_type() == at::kFloat) {
+    swiglu_rows_backward<float>(gate_up, d_y);
+  } else {
+    swiglu_rows_backward<c10::BFloat16>(gate_up, d_y);
   }
-  const int64_t width = gate_up.size(1) / 2;
-  at::Tensor gate = gate_up.narrow(1, 0, width), up = gate_up.narrow(1, width, width);
-  const at::Tensor d_up = at::silu(gate).mul_(d_y);
-  gate.copy_(at::silu_backward(d_y * up, gate));
-  up.copy_(d_up);
 }
 
 }  // namespace magic

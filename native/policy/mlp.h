@@ -1,5 +1,5 @@
 #pragma once
-// SwiGLU (Shazeer, 2020): silu(gate) * up. One pass on the CPU, tensor operations elsewhere.
+// SwiGLU (Shazeer, 2020): silu(gate) * up. One pass, on the CPU and on CUDA devices.
 
 #include <ATen/core/Tensor.h>
 

@@ -1,14 +1,13 @@
 #include "policy/norm.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/rsqrt.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 
 #include "cpu/kernels.h"
+#include "cuda/device_kernels.h"
 #include "policy/rows.h"
 
 namespace magic {
@@ -52,38 +51,66 @@ at::Tensor norm_rows_backward(const at::Tensor& x, const at::Tensor& weight, dou
   return d_x;
 }
 
-at::Tensor inverse_rms(const at::Tensor& x, double epsilon) { return x.square().mean(-1, true).add_(epsilon).rsqrt_(); }
+// Rows [outer, inner, dim] of [n, D] or [n, m, D]; the m lie one after the other.
+struct Layout {
+  explicit Layout(const at::Tensor& x) : outer(x.size(0)), inner(x.dim() == 3 ? x.size(1) : 1), dim(x.size(-1)) {}
+
+  int64_t outer, inner, dim;
+};
+
+at::Tensor norm_on_device(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
+  at::Tensor y = at::empty(x.sizes(), x.options());
+  const Layout rows(x);
+  const RmsNorm args{x.const_data_ptr(),
+                     weight.const_data_ptr(),
+                     y.mutable_data_ptr(),
+                     rows.outer,
+                     rows.inner,
+                     rows.dim,
+                     x.stride(0),
+                     y.stride(0),
+                     static_cast<float>(epsilon)};
+  DeviceQueue(x).run(&DeviceKernels::rms_norm, x.scalar_type(), args);
+  return y;
+}
+
+at::Tensor norm_backward_on_device(const at::Tensor& x, const at::Tensor& weight, double epsilon, const at::Tensor& d_y,
+                                   at::Tensor& d_weight, const at::Tensor& residual) {
+  at::Tensor d_x = at::empty(x.sizes(), x.options()), partial;
+  const Layout rows(x);
+  if (d_weight.defined()) partial = at::empty({RmsNormBackward::kPartials, rows.dim}, x.options().dtype(at::kFloat));
+  const RmsNormBackward args{.x = x.const_data_ptr(),
+                             .weight = weight.const_data_ptr(),
+                             .d_y = d_y.const_data_ptr(),
+                             .d_x = d_x.mutable_data_ptr(),
+                             .d_weight = d_weight.defined() ? d_weight.mutable_data_ptr<float>() : nullptr,
+                             .partial = partial.defined() ? partial.mutable_data_ptr<float>() : nullptr,
+                             .residual = residual.defined() ? residual.const_data_ptr() : nullptr,
+                             .outer = rows.outer,
+                             .inner = rows.inner,
+                             .dim = rows.dim,
+                             .x_stride = x.stride(0),
+                             .d_y_stride = d_y.stride(0),
+                             .d_x_stride = d_x.stride(0),
+                             .residual_stride = residual.defined() ? residual.stride(0) : 0,
+                             .epsilon = static_cast<float>(epsilon)};
+  DeviceQueue(x).run(&DeviceKernels::rms_norm_backward, x.scalar_type(), args);
+  return d_x;
+}
 
 }  // namespace
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
-  if (has_rows(x)) {
-    return x.scalar_type() == at::kFloat ? norm_rows<float>(x, weight, epsilon)
-                                         : norm_rows<c10::BFloat16>(x, weight, epsilon);
-  }
-  const at::Tensor x32 = x.to(at::kFloat);
-  return (x32 * inverse_rms(x32, epsilon)).to(x.scalar_type()).mul_(weight);
+  if (device_kernels(x.device())) return norm_on_device(x, weight, epsilon);
+  return x.scalar_type() == at::kFloat ? norm_rows<float>(x, weight, epsilon)
+                                       : norm_rows<c10::BFloat16>(x, weight, epsilon);
 }
 
 at::Tensor rms_norm_backward(const at::Tensor& x, const at::Tensor& weight, double epsilon, const at::Tensor& d_y,
                              at::Tensor& d_weight, const at::Tensor& residual) {
-  if (has_rows(x) && has_rows(d_y)) {
-    return x.scalar_type() == at::kFloat
-               ? norm_rows_backward<float>(x, weight, epsilon, d_y, d_weight, residual)
-               : norm_rows_backward<c10::BFloat16>(x, weight, epsilon, d_y, d_weight, residual);
-  }
-  const at::Tensor x32 = x.to(at::kFloat);
-  const at::Tensor scale = inverse_rms(x32, epsilon);
-  const at::Tensor normal = x32 * scale;
-  const at::Tensor d_y32 = d_y.to(at::kFloat);
-  const int64_t dim = x.size(-1);
-  if (d_weight.defined()) d_weight.add_((d_y32 * normal).view({-1, dim}).sum(0));
-  at::Tensor d_normal = d_y32 * weight;
-  // x's own length moves with x: take out the part along it.
-  const at::Tensor along = (d_normal * normal).mean(-1, true);
-  d_normal.sub_(normal * along).mul_(scale);
-  if (residual.defined()) d_normal.add_(residual);
-  return d_normal.to(x.scalar_type());
+  if (device_kernels(x.device())) return norm_backward_on_device(x, weight, epsilon, d_y, d_weight, residual);
+  return x.scalar_type() == at::kFloat ? norm_rows_backward<float>(x, weight, epsilon, d_y, d_weight, residual)
+                                       : norm_rows_backward<c10::BFloat16>(x, weight, epsilon, d_y, d_weight, residual);
 }
 
 }  // namespace magic

@@ -60,6 +60,9 @@ __global__ void __launch_bounds__(kLargestBlock) rms_norm_backward_kernel(const 
     const T* x = static_cast<const T*>(args.x) + row_start(row, args.inner, args.dim, args.x_stride);
     const T* d_y = static_cast<const T*>(args.d_y) + row_start(row, args.inner, args.dim, args.d_y_stride);
     T* d_x = static_cast<T*>(args.d_x) + row_start(row, args.inner, args.dim, args.d_x_stride);
+    const T* residual = args.residual ? static_cast<const T*>(args.residual) +
+                                            row_start(row, args.inner, args.dim, args.residual_stride)
+                                      : nullptr;
     float squares = 0, along = 0;
     for (int64_t i = threadIdx.x; i < args.dim; i += blockDim.x) {
       const float value = to_float(x[i]);
@@ -71,7 +74,8 @@ __global__ void __launch_bounds__(kLargestBlock) rms_norm_backward_kernel(const 
     for (int64_t i = threadIdx.x; i < args.dim; i += blockDim.x) {
       const float normal = to_float(x[i]) * scale, d = to_float(d_y[i]);
       partial[i] += d * normal;
-      d_x[i] = to_element<T>((d * to_float(weight[i]) - normal * along) * scale);
+      const float out = (d * to_float(weight[i]) - normal * along) * scale;
+      d_x[i] = to_element<T>(residual ? out + to_float(residual[i]) : out);
     }
   }
   if (!args.d_weight) return;
@@ -106,6 +110,7 @@ int rms_norm_on_device(Launch where, Element element, const RmsNorm& args) {
 }
 
 int rms_norm_backward_on_device(Launch where, Element element, const RmsNormBackward& args) {
+  if (args.dim > RmsNormBackward::kLargestDim) return cudaErrorInvalidValue;
   const int64_t blocks = std::min(args.outer * args.inner, RmsNormBackward::kPartials);
   const int error = with_element(element, [&](auto type) {
     return launch(where, rms_norm_backward_kernel<decltype(type)>, dim3(static_cast<unsigned>(blocks)),

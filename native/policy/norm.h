@@ -1,6 +1,6 @@
 #pragma once
 // RMS normalisation (Zhang and Sennrich, 2019) over the last axis, in float32 whatever the type of x. One pass over the
-// rows on the CPU, tensor operations elsewhere.
+// rows, on the CPU and on CUDA devices.
 
 #include <ATen/core/Tensor.h>
 

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "checkpoint/snapshot.h"
+#include "cuda/device_kernels.h"
 #include "policy/decoder.h"
 #include "policy/linear.h"
 #include "runtime/error.h"
@@ -31,7 +32,9 @@ at::Device parse_device(const std::string& device) {
     throw Error("INVALID_ARGUMENT", "device is \"" + device + "\", but there are " + std::to_string(count) +
                                         " CUDA devices: use cuda:0 to cuda:" + std::to_string(count - 1));
   }
-  return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+  const at::Device found(at::kCUDA, static_cast<at::DeviceIndex>(index));
+  device_kernels(found);  // or says now what is missing
+  return found;
 }
 
 at::ScalarType parse_dtype(const std::string& dtype) {

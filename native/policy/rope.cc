@@ -1,12 +1,12 @@
 #include "policy/rope.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
 #include <cmath>
 
 #include "cpu/kernels.h"
+#include "cuda/device_kernels.h"
 #include "policy/rows.h"
 
 namespace magic {
@@ -42,26 +42,25 @@ Rope make_rope(const Shape& shape, const std::vector<int64_t>& positions, at::De
       sine_data[t * half + i] = static_cast<float>(std::sin(static_cast<double>(angle)));
     }
   }
-  return {cosine.to(device), sine.to(device)};
+  if (device.is_cpu()) return {cosine, sine};
+  return {upload(cosine, device), upload(sine, device)};
 }
 
 void rotate(const at::Tensor& heads, const Rope& rope, bool inverse) {
-  if (has_rows(heads)) {
-    heads.scalar_type() == at::kFloat ? rotate_rows<float>(heads, rope, inverse)
-                                      : rotate_rows<c10::BFloat16>(heads, rope, inverse);
-    return;
-  }
-  const int64_t half = heads.size(-1) / 2;
-  at::Tensor first = heads.narrow(-1, 0, half), second = heads.narrow(-1, half, half);
-  const at::Tensor a = first.to(at::kFloat), b = second.to(at::kFloat);
-  if (inverse) {
-    const at::Tensor turned = b * rope.cosine - a * rope.sine;
-    first.copy_(a * rope.cosine + b * rope.sine);
-    second.copy_(turned);
+  if (device_kernels(heads.device())) {
+    const Rotate args{heads.data_ptr(),
+                      rope.cosine.const_data_ptr<float>(),
+                      rope.sine.const_data_ptr<float>(),
+                      heads.size(0),
+                      heads.size(1),
+                      heads.size(2) / 2,
+                      heads.stride(0),
+                      inverse};
+    DeviceQueue(heads).run(&DeviceKernels::rotate, heads.scalar_type(), args);
+  } else if (heads.scalar_type() == at::kFloat) {
+    rotate_rows<float>(heads, rope, inverse);
   } else {
-    const at::Tensor turned = b * rope.cosine + a * rope.sine;
-    first.copy_(a * rope.cosine - b * rope.sine);
-    second.copy_(turned);
+    rotate_rows<c10::BFloat16>(heads, rope, inverse);
   }
 }
 

@@ -7,14 +7,7 @@
 
 namespace magic {
 
-// Whether the CPU kernels can read t: float32 or bfloat16, each row in one piece. What they can't goes by tensor
-// operations.
-inline bool has_rows(const at::Tensor& t) {
-  return t.is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16) && t.stride(-1) == 1 &&
-         (t.dim() == 2 || t.dim() == 3);
-}
-
-// The rows of [n, D] or [n, m, D], whatever their strides.
+// The rows of [n, D] or [n, m, D], each in one piece, whatever the strides between them.
 template <typename T>
 struct Rows {
   explicit Rows(const at::Tensor& t)

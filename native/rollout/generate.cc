@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "cuda/device_kernels.h"
+#include "policy/decoder.h"
 #include "policy/policy.h"
 #include "rollout/model_runner.h"
 #include "rollout/sampler.h"
@@ -98,19 +100,37 @@ class Generation {
       if (sequences[i]->started()) continue;
       for (Sequence* other : scheduler_.fork(*sequences[i])) rows.emplace_back(other, row);
     }
+    const std::vector<SampledToken> drawn = draw(logits, rows);
+    for (size_t i = 0; i < rows.size(); i++) {
+      if (append(*rows[i].first, drawn[i])) scheduler_.finish(*rows[i].first);
+    }
+  }
+
+  // A token for each of these sequences, from a row of the logits.
+  std::vector<SampledToken> draw(const at::Tensor& logits, const std::vector<std::pair<Sequence*, int64_t>>& rows) {
+    const auto index_of = [](const Sequence& sequence) {
+      return static_cast<int64_t>(sequence.tokens.size()) - sequence.prompt_length;
+    };
+    if (!rows.empty() && device_kernels(logits.device())) {
+      SampleKeys keys;
+      std::vector<int64_t> from;
+      for (const auto& [sequence, row] : rows) {
+        keys.seeds.push_back(static_cast<int64_t>(sequence->seed));
+        keys.counters.push_back(index_of(*sequence));
+        from.push_back(row);
+      }
+      const bool all = logits.size(0) == static_cast<int64_t>(rows.size());
+      return sample_rows(all ? logits : logits.index_select(0, token_tensor(from, logits.device())), keys, options_);
+    }
     std::vector<SampledToken> drawn(rows.size());
     at::parallel_for(0, static_cast<int64_t>(rows.size()), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) {
         const auto& [sequence, row] = rows[i];
-        const auto index =
-            static_cast<uint64_t>(static_cast<int64_t>(sequence->tokens.size()) - sequence->prompt_length);
         drawn[i] = sample_token(logits.const_data_ptr<float>() + row * vocab_size_, vocab_size_, options_,
-                                uniform(sequence->seed, index));
+                                uniform(sequence->seed, static_cast<uint64_t>(index_of(*sequence))));
       }
     });
-    for (size_t i = 0; i < rows.size(); i++) {
-      if (append(*rows[i].first, drawn[i])) scheduler_.finish(*rows[i].first);
-    }
+    return drawn;
   }
 
   // Most new tokens of a sequence.

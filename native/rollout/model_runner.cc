@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "cuda/device_kernels.h"
 #include "policy/attention.h"
 #include "policy/decoder.h"
 #include "policy/linear.h"
@@ -51,6 +52,8 @@ at::Tensor ModelRunner::run(const Step& step, const BlockManager& blocks, std::v
     }
   }
   for (const Chunk& chunk : singles_) tables_.push_back(&chunk.sequence->table);
+  const bool has_kernels = device_kernels(weights_.device) != nullptr;
+  if (has_kernels) device_step_.emplace(slots_, tables_, weights_.device);
   for (const Chunk& chunk : longer_) {
     const BlockTable& table = chunk.sequence->table;
     const int64_t before = table.length - chunk.count, first = static_cast<int64_t>(context_.token_ids.size());
@@ -68,10 +71,9 @@ at::Tensor ModelRunner::run(const Step& step, const BlockManager& blocks, std::v
   if (last_rows.empty()) return {};
   const Span span("logits");
   const bool all = last_rows.size() == tokens.size();
-  return float_product(all ? hidden : hidden.index_select(0, token_tensor(last_rows, weights_.device)),
-                       weights_.head().value.t())
-      .to(at::kCPU)
-      .contiguous();
+  const at::Tensor logits = float_product(
+      all ? hidden : hidden.index_select(0, token_tensor(last_rows, weights_.device)), weights_.head().value.t());
+  return (has_kernels ? logits : logits.to(at::kCPU)).contiguous();
 }
 
 at::Tensor ModelRunner::attend(int64_t layer, const at::Tensor& qkv) {
@@ -79,13 +81,20 @@ at::Tensor ModelRunner::attend(int64_t layer, const at::Tensor& qkv) {
   const int64_t q = shape_.head_count * shape_.head_dim, kv = shape_.key_value_head_count * shape_.head_dim;
   {
     const Span span("kv write");
-    cache_.write(layer, slots_, qkv.narrow(1, q, kv), qkv.narrow(1, q + kv, kv));
+    const at::Tensor keys = qkv.narrow(1, q, kv), values = qkv.narrow(1, q + kv, kv);
+    device_step_ ? device_step_->store(cache_, layer, keys, values) : cache_.write(layer, slots_, keys, values);
   }
   const auto count = static_cast<int64_t>(singles_.size());
-  if (longer_.empty()) return decode_attention(shape_, cache_, layer, qkv.narrow(1, 0, q), tables_);
+  const auto decode = [&] {
+    const at::Tensor queries = qkv.narrow(0, 0, count).narrow(1, 0, q);
+    return device_step_ && DecodeAttention::has(shape_.head_dim)
+               ? device_step_->attend(shape_, cache_, layer, queries)
+               : decode_attention(shape_, cache_, layer, queries, tables_);
+  };
+  if (longer_.empty()) return decode();
   const at::Tensor chunks = attend_chunks(layer, qkv.narrow(0, count, qkv.size(0) - count));
   if (count == 0) return chunks;
-  return at::cat({decode_attention(shape_, cache_, layer, qkv.narrow(0, 0, count).narrow(1, 0, q), tables_), chunks});
+  return at::cat({decode(), chunks});
 }
 
 // qkv: the rows of the longer chunks. Attends as training does, over rows that are copied out of the cache.

@@ -3,10 +3,12 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
 #include "policy/packing.h"
 #include "policy/policy.h"
+#include "rollout/device_step.h"
 #include "rollout/kv_cache.h"
 #include "rollout/scheduler.h"
 #include "runtime/cancel.h"
@@ -17,8 +19,8 @@ class ModelRunner {
  public:
   ModelRunner(Policy& policy, const Cancel& cancel);
 
-  // Logits [n, V], float32 on the CPU, after the last token of each sequence of the step that is in the cache as a
-  // whole now; `sequences` names them.
+  // Logits [n, V], float32 where they are sampled from (on the device, if it has kernels), after the last token of each
+  // sequence of the step that is in the cache as a whole now; `sequences` names them.
   at::Tensor run(const Step& step, const BlockManager& blocks, std::vector<Sequence*>& sequences);
 
  private:
@@ -34,6 +36,7 @@ class ModelRunner {
   std::vector<Chunk> singles_, longer_;
   std::vector<const BlockTable*> tables_;  // of the singles
   std::vector<int64_t> slots_;             // a row
+  std::optional<DeviceStep> device_step_;  // tables and slots, where the device has kernels
   // The rows that the longer chunks attend over: for each what is in the cache of it, then its own.
   Packing context_;
   std::vector<int64_t> context_slots_;

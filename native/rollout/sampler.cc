@@ -102,13 +102,17 @@ int64_t draw_truncated(const float* logits, int64_t vocab, const LogitBlock* blo
 
 }  // namespace
 
+void throw_not_finite() {
+  throw Error("NOT_FINITE", "the policy's logits are not finite: its weights have diverged; go back to a checkpoint");
+}
+
 SampledToken sample_token(const float* logits, int64_t vocab, const GenerateOptions& options, double u) {
   const bool greedy = options.temperature == 0;
   const float scale = greedy ? 1.0f : static_cast<float>(1.0 / options.temperature);
   std::vector<LogitBlock> blocks;
   const RowStatistics row = row_statistics(logits, vocab, scale, blocks);
   if (!std::isfinite(row.log_sum)) {
-    throw Error("NOT_FINITE", "the policy's logits are not finite: its weights have diverged; go back to a checkpoint");
+    throw_not_finite();
   }
   int64_t token;
   if (greedy) {

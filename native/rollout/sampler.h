@@ -1,7 +1,10 @@
 #pragma once
 // One token out of one row of logits, with its log-prob and entropy under the full distribution at the temperature.
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
+#include <vector>
 
 #include "rollout/generate.h"
 #include "rollout/random_stream.h"
@@ -14,7 +17,18 @@ struct SampledToken {
   float entropy;
 };
 
+// Of rows that can't be sampled from.
+[[noreturn]] void throw_not_finite();
+
 // logits [V] float32 on the CPU.
 SampledToken sample_token(const float* logits, int64_t vocab, const GenerateOptions& options, double u);
+
+// What the samples of some rows draw from: their seeds, and the index of the token in each.
+struct SampleKeys {
+  std::vector<int64_t> seeds, counters;
+};
+
+// logits [n, V] float32 on a device that has kernels: one launch, one transfer each way.
+std::vector<SampledToken> sample_rows(const at::Tensor& logits, const SampleKeys& keys, const GenerateOptions& options);
 
 }  // namespace magic

@@ -135,15 +135,16 @@ StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const Lo
     tokens.sequences = packing.sequences.data();
     std::vector<float> logprobs(packing.rows.size()), entropy(packing.rows.size());
     at::Tensor d_hidden = at::empty_like(hidden);
-    sums += head_backward(hidden, weights.head().value, tokens, options, d_hidden, weights.head().gradient,
-                          logprobs.data(), entropy.data());
+    const HeadFinish finish_head = head_backward(hidden, weights.head().value, tokens, options, d_hidden,
+                                                 weights.head().gradient, logprobs.data(), entropy.data());
+    cancel.check();
+    micro_batch.backward(saved, d_hidden);
+    sums += finish_head();
     for (size_t i = 0; i < sampler.size(); i++) {
       const double apart = std::abs(static_cast<double>(logprobs[i]) - sampler[i]);
       difference += apart;
       stats.logprob_difference_max = std::max(stats.logprob_difference_max, apart);
     }
-    cancel.check();
-    micro_batch.backward(saved, d_hidden);
     stats.computed_tokens += packing.token_count();
     stats.micro_batches += 1;
   }

@@ -19,7 +19,8 @@ void check_norm(const NormShape& shape) {
   const auto [outer, inner, dim, stride] = shape;
   const std::string name = std::string("rms_norm ") + name_of<T>() + " " + std::to_string(outer) + "x" +
                            std::to_string(inner) + "x" + std::to_string(dim);
-  const auto x = normal<T>(outer * stride, 2.0), d_y = normal<T>(outer * stride), weight = normal<T>(dim, 0.3, 1.0);
+  const auto x = normal<T>(outer * stride, 2.0), d_y = normal<T>(outer * stride), weight = normal<T>(dim, 0.3, 1.0),
+             residual = normal<T>(outer * stride);
   auto d_weight = normal<float>(dim);
   const auto given_d_weight = d_weight;
   // Values between the rows stay what they are.
@@ -38,7 +39,7 @@ void check_norm(const NormShape& shape) {
     for (int64_t i = 0; i < dim; i++) {
       const double normal = to_float(x[at + i]) * scale;
       y[at + i] = rounded<T>(normal) * to_float(weight[i]);
-      d_x[at + i] = (to_float(d_y[at + i]) * to_float(weight[i]) - normal * along) * scale;
+      d_x[at + i] = (to_float(d_y[at + i]) * to_float(weight[i]) - normal * along) * scale + to_float(residual[at + i]);
       expected_d_weight[i] += to_float(d_y[at + i]) * normal;
       magnitudes[i] += std::abs(to_float(d_y[at + i]) * normal);
     }
@@ -64,8 +65,8 @@ void check_norm(const NormShape& shape) {
         auto sum = given_d_weight;
         std::vector<float> partial(RmsNormBackward::kPartials * dim);
         rms_norm_backward_on_device(kHere, kElementOf<T>,
-                                    {x.data(), weight.data(), out.data(), out.data(), sum.data(), partial.data(), outer,
-                                     inner, dim, stride, stride, stride, kEpsilon});
+                                    {x.data(), weight.data(), out.data(), out.data(), sum.data(), partial.data(),
+                                     residual.data(), outer, inner, dim, stride, stride, stride, stride, kEpsilon});
         std::vector<double> values;
         append(values, out);
         append(values, sum);
