@@ -22,7 +22,7 @@ export async function installLibtorch(options: { cpu?: boolean; cuda?: boolean }
     return
   }
   if (found && (build === 'cpu' || found.cuda)) {
-    note(`${describe(found)} is used; nothing to fetch`)
+    note(`${describe(found)}: nothing to fetch; ${whatRunsTake(found, nextTaken())}`)
     return
   }
   if (found) note(`${describe(found)} is for the CPU`)
@@ -43,11 +43,11 @@ function nextTaken(): Libtorch | undefined {
   }
 }
 
-/** Another than the fetched one may come first: one that LIBTORCH names, or that the addon was built against. */
-export function whatRunsTake(fetched: Libtorch, taken: Libtorch | undefined): string {
-  if (!taken || taken.root === fetched.root) return 'every later run finds it there'
+/** Another than the one in hand may come first: one that LIBTORCH names, or that the addon was built against. */
+export function whatRunsTake({ root }: Libtorch, taken: Libtorch | undefined): string {
+  if (!taken || taken.root === root) return 'every later run finds it there'
   const how = taken.foundBy === 'build' ? 'which the addon was built against' : `found by ${taken.foundBy}`
-  return `runs still take ${taken.root}, ${how}. To run on the new one: LIBTORCH=${fetched.root}`
+  return `runs still take ${taken.root}, ${how}. To run on this one: LIBTORCH=${root}`
 }
 
 function describe({ version, root, foundBy }: Libtorch): string {
