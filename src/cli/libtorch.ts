@@ -9,6 +9,7 @@ import {
   torchOfPythons,
 } from '../native/libtorch.ts'
 import { fetchLibtorch } from '../native/libtorch-fetch.ts'
+import { BUILD_FROM_SOURCE } from '../native/libtorch-help.ts'
 import { chooseLibtorch, findAddon } from '../native/load.ts'
 
 /** `magic-grpo libtorch install`: what is on this machine already is used; else it is fetched into the cache folder. */
@@ -16,8 +17,9 @@ export async function installLibtorch(options: { cpu?: boolean; cuda?: boolean }
   const build: LibtorchBuild = options.cuda || (!options.cpu && hasNvidiaDriver()) ? 'cuda' : 'cpu'
   const found = locateLibtorch()
   if (found && releaseOf(found.version) !== LIBTORCH_VERSION) {
-    note(`${describe(found)} is not ${LIBTORCH_VERSION}, which the prebuilt addon is for. To run on it: npm rebuild`)
-    note(`magic-grpo --build-from-source; to fetch ${LIBTORCH_VERSION}: unset ${found.foundBy} and do this again`)
+    note(`${describe(found)} is not ${LIBTORCH_VERSION}, which the prebuilt addon is for`)
+    note(`to run on it: ${BUILD_FROM_SOURCE}`)
+    note(`to fetch ${LIBTORCH_VERSION}: unset ${found.foundBy} and do this again`)
     process.exitCode = 1
     return
   }

@@ -1,5 +1,5 @@
 import { locateLibtorch } from '../native/libtorch.ts'
-import { libtorchSolutions } from '../native/libtorch-help.ts'
+import { BUILD_FROM_SOURCE, libtorchSolutions } from '../native/libtorch-help.ts'
 import { findAddon } from '../native/load.ts'
 import { buildAddon } from './build-addon.ts'
 import { note, orFail } from './progress.ts'
@@ -12,19 +12,22 @@ import { note, orFail } from './progress.ts'
 await orFail(async () => {
   const asked = askedFor(process.env.npm_config_build_from_source) || process.argv.includes('--build-from-source')
   if (!asked && hasAddon()) return
-  const libtorch = locateLibtorch()
-  if (libtorch) {
-    note(`libtorch ${libtorch.version} at ${libtorch.root} (${libtorch.foundBy})`)
-    await buildAddon(libtorch)
-  } else if (asked) {
-    throw new Error(`building needs a libtorch.\n${libtorchSolutions()}`)
-  } else {
-    note(
-      `no prebuilt addon for ${process.platform} ${process.arch}, and no libtorch to build one against. Then:\n` +
-        '  npx magic-grpo libtorch install && npm rebuild magic-grpo --build-from-source',
-    )
+  try {
+    await build()
+  } catch (error) {
+    if (asked) throw error
+    // The package is installed all the same: its commands say what is missing.
+    note(`no prebuilt addon for ${process.platform} ${process.arch}, and none was built: ${(error as Error).message}`)
+    note(`then: ${BUILD_FROM_SOURCE}`)
   }
 })
+
+async function build(): Promise<void> {
+  const libtorch = locateLibtorch()
+  if (!libtorch) throw new Error(`building needs a libtorch.\n${libtorchSolutions()}`)
+  note(`libtorch ${libtorch.version} at ${libtorch.root} (${libtorch.foundBy})`)
+  await buildAddon(libtorch)
+}
 
 /** npm's setting: all packages, or the names of some. */
 function askedFor(setting = ''): boolean {

@@ -13,7 +13,7 @@ import {
   locateLibtorch,
   releaseOf,
 } from './libtorch.ts'
-import { libtorchSolutions } from './libtorch-help.ts'
+import { BUILD_FROM_SOURCE, libtorchSolutions } from './libtorch-help.ts'
 import { withShortSpins } from './openmp.ts'
 import { probe } from './probe.ts'
 
@@ -88,7 +88,7 @@ export function chooseLibtorch(addon: BuiltAddon, env: Environment, cwd: string 
       'LIBTORCH_VERSION',
       `the addon was built against libtorch ${addon.version}, but ${libtorch.root} is ${libtorch.version}.\n` +
         `Possible solutions:\n` +
-        `  - build the addon against it: npm rebuild magic-grpo --build-from-source, or npm run build:all in a clone\n` +
+        `  - build the addon against it: ${BUILD_FROM_SOURCE}, or npm run build:all in a clone\n` +
         `  - run it on ${releaseOf(addon.version)}: LIBTORCH=DIR, or unset LIBTORCH so that it is looked for` +
         `${releaseOf(addon.version) === LIBTORCH_VERSION ? '; npx magic-grpo libtorch install fetches it' : ''}`,
     )
@@ -161,7 +161,6 @@ function checkContract(path: string, native: Partial<NativeAddon>): void {
 
 const addonSolutions = `Possible solutions:
   - install the package again: npm install magic-grpo brings a prebuilt addon for Linux on x64 with glibc 2.34 or later
-  - build it (needs a libtorch, cmake, ninja or make, g++ 11 or later): npm rebuild magic-grpo --build-from-source, or
-    npm run build:all in a clone
-  - with npm 12, pnpm or yarn, build it by: node node_modules/magic-grpo/scripts/install.mjs --build-from-source
+  - build it (needs a libtorch, cmake, ninja or make, g++ 11 or later): ${BUILD_FROM_SOURCE},
+    or npm run build:all in a clone
 magic-grpo doctor shows what is found on this machine.`

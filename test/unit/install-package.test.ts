@@ -39,8 +39,14 @@ test('a build is asked for by npm or by the flag, and says that it needs a libto
   }
 })
 
-test('without an addon and a libtorch an installation goes on, with what to type', (t) => {
-  const { status, text } = install(t, [], { MAGIC_GRPO_PREBUILD: '/nowhere' })
-  t.is(status, 0)
-  t.regex(text, /no prebuilt addon for .*npx magic-grpo libtorch install && npm rebuild magic-grpo/s)
+test('without an addon an installation goes on, with what is missing and what to type', (t) => {
+  const then = /then: node node_modules\/magic-grpo\/scripts\/install\.mjs --build-from-source/
+  const without = install(t, [], { MAGIC_GRPO_PREBUILD: '/nowhere' })
+  t.is(without.status, 0)
+  t.regex(without.text, /no prebuilt addon for .*building needs a libtorch\.\nPossible solutions.*libtorch install/s)
+  t.regex(without.text, then)
+  const wrong = install(t, [], { MAGIC_GRPO_PREBUILD: '/nowhere', LIBTORCH: '/nowhere' })
+  t.is(wrong.status, 0)
+  t.regex(wrong.text, /none was built: .*LIBTORCH/s)
+  t.regex(wrong.text, then)
 })
