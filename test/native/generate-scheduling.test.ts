@@ -129,6 +129,29 @@ test('samples with limits of their own end there and are else the same', async (
   })
 })
 
+for (const dtype of ['float32', 'bfloat16'] as const) {
+  test(`${dtype}: samples that read a beginning together get what each of them gets alone`, async (t) => {
+    const policy = await Policy.create(config(), { seed: 1, dtype })
+    t.teardown(() => policy.dispose())
+    const seeds = BigUint64Array.of(1n, 2n, 3n, 4n, 5n)
+    // A tree: 40 tokens of both prompts, then each one's own, then each sample's.
+    const pair = [30, 55].map((rest, salt) => Int32Array.of(...tokens(40), ...tokens(rest, salt + 1)))
+    const prompts = pair.map((promptTokenIds) => ({ promptTokenIds, n: 5, seeds }))
+    const together = (await generated(policy, prompts, {})).completions
+    for (const [i, promptTokenIds] of pair.entries()) {
+      for (const [j, seed] of seeds.entries()) {
+        const [alone] = (await generated(policy, [{ promptTokenIds, n: 1, seeds: BigUint64Array.of(seed) }], {}))
+          .completions
+        const { tokenIds, logprobs } = together[5 * i + j]!
+        t.deepEqual(tokenIds, alone!.tokenIds)
+        const bound = dtype === 'float32' ? 1e-6 : 0.01
+        const apart = logprobs.map((logprob, at) => Math.abs(logprob - alone!.logprobs[at]!) / Math.max(1, -logprob))
+        t.true(Math.max(...apart) <= bound, `${Math.max(...apart)}`)
+      }
+    }
+  })
+}
+
 test('options of the cache', async (t) => {
   const policy = await policyOf(t)
   same(t, await generated(policy, prompts, { kvCacheBytes: 2 ** 40 }), await generated(policy, prompts, {}))
