@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { leastTemperature } from '../policy/call-options.ts'
 import { entropySchema } from './entropy-schema.ts'
 import { lossShape } from './loss-shape.ts'
 import { computeShape, optimizerShape } from './optimizer-shape.ts'
@@ -22,7 +23,7 @@ const rolloutShape = {
   maxResponseLength: count.default(1024).describe('T: most tokens of a response, the prompt not counted.'),
   temperature: z
     .number()
-    .positive()
+    .min(leastTemperature)
     .default(1)
     .describe('tau: sampling temperature; log-probs and entropy are those of logits / tau.'),
   topP: z.number().gt(0).max(1).default(1).describe('Nucleus sampling: least probability mass kept; 1 is off.'),

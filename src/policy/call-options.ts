@@ -25,7 +25,7 @@ export interface CreateOptions extends PolicyOptions {
 }
 
 interface CallOptions {
-  /** Divides the logits, above 0, default 1. */
+  /** Divides the logits, at least 1e-5, default 1. */
   temperature?: number | undefined
   /** Most tokens that go through the layers at once, default 8192. It changes memory and speed, not the result. */
   maxTokensPerMicroBatch?: number | undefined
@@ -91,7 +91,7 @@ export interface TrainStepOptions extends LossOptions {
 export interface GenerateOptions {
   /** Most tokens of a completion, its stop token included. */
   maxNewTokens: number
-  /** 0 is greedy, default 1. */
+  /** 0 is greedy, else at least 1e-5; default 1. */
   temperature?: number | undefined
   /** Sample among the likeliest tokens that make up this much probability; default 1, off. */
   topP?: number | undefined
@@ -152,8 +152,11 @@ export const createRules = {
   seed,
 }
 
+/** Below it logits / temperature are so large in float32 that their differences are lost. */
+export const leastTemperature = 1e-5
+
 const callRules = {
-  temperature: number(1, { above: 0 }),
+  temperature: number(1, { least: leastTemperature }),
   maxTokensPerMicroBatch: integer(8192, 1),
   signal,
 }
@@ -198,7 +201,11 @@ export const trainStepRules = {
 
 export const generateRules = {
   maxNewTokens: integer(undefined, 1),
-  temperature: number(1, { least: 0 }),
+  temperature: {
+    fallback: 1,
+    test: (value) => value === 0 || (typeof value === 'number' && Number.isFinite(value) && value >= leastTemperature),
+    expected: `0 (greedy) or a finite number at least ${leastTemperature}`,
+  } satisfies Option<number>,
   topP: number(1, { above: 0, most: 1 }),
   topK: integer(0, 0),
   seed: absentOr(seed),

@@ -73,3 +73,14 @@ test('greedy takes the likeliest token, whichever block it is in', async (t) => 
   }
   t.true(blocks.size > 2)
 })
+
+test('the least temperature: logits of hundreds still give the likeliest token, log-probs and entropies near 0', async (t) => {
+  using policy = await Policy.create({ ...config({ vocab }), tie_word_embeddings: false, initializer_range: 30 })
+  t.true(Math.max(...(await policy.logits(prompt))) > 500)
+  const greedy = await policy.generate([{ promptTokenIds: prompt, n: 1 }], { maxNewTokens: 5, temperature: 0 })
+  const least = await policy.generate([{ promptTokenIds: prompt, n: 3 }], { maxNewTokens: 5, temperature: 1e-5 })
+  for (const { tokenIds, logprobs, entropy } of least[0]!.completions) {
+    t.deepEqual(tokenIds, greedy[0]!.completions[0]!.tokenIds)
+    t.true([...logprobs, ...entropy].every((value) => Math.abs(value) <= 1e-3))
+  }
+})
