@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os'
 
 /**
  * What both sides of a comparison run with: the same count of threads, the allocator settings that the addon makes by
- * mallopt for itself, and its short waits at OpenMP's barriers. What the user set stands.
+ * mallopt for itself, huge pages as its heap asks for them, and its short waits at OpenMP's barriers. What the user set
+ * stands.
  */
 export function sideEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   return {
@@ -12,6 +13,8 @@ export function sideEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.Pr
     MALLOC_TRIM_THRESHOLD_: '2147483647',
     MALLOC_TOP_PAD_: String(64 << 20),
     MALLOC_ARENA_MAX: '1',
+    // glibc from 2.35 on
+    GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
     TOKENIZERS_PARALLELISM: 'false',
     HF_HUB_OFFLINE: '1',
     PYTHONWARNINGS: 'ignore',
