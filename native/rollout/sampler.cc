@@ -111,7 +111,8 @@ SampledToken sample_token(const float* logits, int64_t vocab, const GenerateOpti
   const float scale = greedy ? 1.0f : static_cast<float>(1.0 / options.temperature);
   std::vector<LogitBlock> blocks;
   const RowStatistics row = row_statistics(logits, vocab, scale, blocks);
-  if (!std::isfinite(row.log_sum)) {
+  // Of a logit of minus infinity only the entropy tells.
+  if (!std::isfinite(row.log_sum) || !std::isfinite(row.entropy)) {
     throw_not_finite();
   }
   int64_t token;

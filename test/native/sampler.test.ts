@@ -13,8 +13,8 @@ async function policyOf(t: ExecutionContext): Promise<Policy> {
   return policy
 }
 
-async function firstTokens(policy: Policy, options: Partial<GenerateOptions>) {
-  const [result] = await policy.generate([{ promptTokenIds: prompt, n: 20000 }], {
+async function firstTokens(policy: Policy, n: number, options: Partial<GenerateOptions>) {
+  const [result] = await policy.generate([{ promptTokenIds: prompt, n }], {
     ...{ maxNewTokens: 1, stopTokenIds: [], seed: 99 },
     ...options,
   })
@@ -31,7 +31,7 @@ for (const temperature of [0.02, 0.1, 1]) {
     const policy = await policyOf(t)
     const probabilities = softmax(await policy.logits(prompt), temperature)
     const entropy = -probabilities.reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0)
-    const drawn = await firstTokens(policy, { temperature })
+    const drawn = await firstTokens(policy, 20_000, { temperature })
     for (const sample of drawn) {
       const logprob = Math.log(probabilities[sample.token]!)
       if (Math.abs(sample.logprob - logprob) > 1e-6 * Math.max(1, -logprob / temperature))
@@ -53,7 +53,8 @@ for (const [topK, topP] of filters.map(({ topK = 0, topP = 1 }: { topK?: number;
     let expected = softmax(await policy.logits(prompt), temperature)
     if (topK! > 0) expected = keepOnly(expected, topKSet(expected, topK!))
     expected = keepOnly(expected, topPSet(expected, topP!))
-    const tokens = (await firstTokens(policy, { temperature, topK: topK!, topP: topP! })).map(({ token }) => token)
+    const drawn = await firstTokens(policy, 6000, { temperature, topK: topK!, topP: topP! })
+    const tokens = drawn.map(({ token }) => token)
     t.true(tokens.every((token) => expected[token]! > 0))
     if (topK === 1) return
     const { statistic, freedom } = chiSquare(tokens, expected)
