@@ -15,6 +15,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     magic::register_policy(env, exports);
     magic::register_snapshot(env, exports);
     magic::register_training(env, exports);
+    magic::register_memory(env, exports);
     magic::register_generation(env, exports);
     magic::register_head(env, exports);
     magic::register_linear(env, exports);

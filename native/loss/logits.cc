@@ -12,11 +12,15 @@ namespace magic {
 static constexpr int64_t kChunkBytesCpu = 72 << 20, kChunkBytesCuda = 1024 << 20;
 
 // Equal chunks: one of a few rows would read the weight and its gradient for next to nothing.
-int64_t chunk_rows(const at::Tensor& weight, int64_t count) {
-  const int64_t bytes = weight.is_cuda() ? kChunkBytesCuda : kChunkBytesCpu;
-  const int64_t most = std::max<int64_t>(16, bytes / (weight.size(0) * static_cast<int64_t>(sizeof(float))));
+int64_t chunk_rows(int64_t vocab_size, int64_t count, bool cuda) {
+  const int64_t bytes = cuda ? kChunkBytesCuda : kChunkBytesCpu;
+  const int64_t most = std::max<int64_t>(16, bytes / (vocab_size * static_cast<int64_t>(sizeof(float))));
   const int64_t chunks = std::max<int64_t>(1, (count + most - 1) / most);
   return (count + chunks - 1) / chunks;
+}
+
+int64_t chunk_rows(const at::Tensor& weight, int64_t count) {
+  return chunk_rows(weight.size(0), count, weight.is_cuda());
 }
 
 void fill_logits(at::Tensor& logits, const at::Tensor& hidden, const at::Tensor& weight) {

@@ -8,6 +8,7 @@
 namespace magic {
 
 // Rows of a chunk of logits out of `count`.
+int64_t chunk_rows(int64_t vocab_size, int64_t count, bool cuda);
 int64_t chunk_rows(const at::Tensor& weight, int64_t count);
 
 // logits [n, V] float32 = hidden [n, H] weight^T.

@@ -3,9 +3,9 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <new>
 
 #include "runtime/error.h"
+#include "runtime/memory.h"
 
 namespace magic {
 
@@ -22,14 +22,11 @@ std::string one_line(std::string text) {
   return text;
 }
 
-bool says_out_of_memory(const std::string& text) {
-  return text.find("DefaultCPUAllocator") != std::string::npos || text.find("out of memory") != std::string::npos;
-}
-
 Failure out_of_memory(const std::string& detail) {
-  return {
-      "OUT_OF_MEMORY",
-      "out of memory: lower maxTokensPerMicroBatch or maxBatchSize, or set activationCheckpointing (" + detail + ")"};
+  return {"OUT_OF_MEMORY",
+          "out of memory: lower maxTokensPerMicroBatch or, while sampling, kvCacheBytes or maxBatchSize, shorten "
+          "sequences, or train a lora adapter (" +
+              detail + ")"};
 }
 
 }  // namespace
@@ -39,17 +36,14 @@ Failure current_failure() {
     throw;
   } catch (const Error& error) {
     return {error.code, one_line(error.what())};
-  } catch (const c10::OutOfMemoryError& error) {
-    return out_of_memory(one_line(error.what_without_backtrace()));
-  } catch (const c10::NotImplementedError& error) {
-    return {"UNSUPPORTED", one_line(error.what_without_backtrace())};
   } catch (const c10::Error& error) {
     const auto text = one_line(error.what_without_backtrace());
-    return says_out_of_memory(text) ? out_of_memory(text) : Failure{"INTERNAL", "libtorch: " + text};
-  } catch (const std::bad_alloc& error) {
-    return out_of_memory(one_line(error.what()));
+    if (is_out_of_memory(error)) return out_of_memory(text);
+    if (dynamic_cast<const c10::NotImplementedError*>(&error)) return {"UNSUPPORTED", text};
+    return {"INTERNAL", "libtorch: " + text};
   } catch (const std::exception& error) {
-    return {"INTERNAL", one_line(error.what())};
+    const auto text = one_line(error.what());
+    return is_out_of_memory(error) ? out_of_memory(text) : Failure{"INTERNAL", text};
   } catch (...) {
     return {"INTERNAL", "unknown native error"};
   }

@@ -9,39 +9,11 @@
 #include "napi/handle.h"
 #include "napi/policy_state.h"
 #include "napi/register.h"
+#include "napi/shape.h"
 
 namespace magic {
 
 namespace {
-
-Shape shape_of(Napi::Value value) {
-  const Fields fields(value, "shape");
-  Shape shape;
-  shape.vocab_size = fields.integer("vocabSize");
-  shape.hidden_size = fields.integer("hiddenSize");
-  shape.intermediate_size = fields.integer("intermediateSize");
-  shape.layer_count = fields.integer("layerCount");
-  shape.head_count = fields.integer("headCount");
-  shape.key_value_head_count = fields.integer("keyValueHeadCount");
-  shape.head_dim = fields.integer("headDim");
-  shape.rms_norm_epsilon = fields.number("rmsNormEpsilon");
-  shape.tie_word_embeddings = fields.boolean("tieWordEmbeddings");
-  shape.qkv_bias = fields.boolean("qkvBias");
-  shape.output_bias = fields.boolean("outputBias");
-  shape.mlp_bias = fields.boolean("mlpBias");
-  shape.qk_norm = fields.boolean("qkNorm");
-  shape.inverse_frequencies = fields.float64s("inverseFrequencies");
-  shape.initializer_range = fields.number("initializerRange");
-  for (const char* name :
-       {"vocabSize", "hiddenSize", "intermediateSize", "layerCount", "headCount", "keyValueHeadCount", "headDim"})
-    if (fields.integer(name) < 1) fields.fail(name, "at least 1", fields.get(name));
-  if (shape.head_count % shape.key_value_head_count != 0)
-    fields.fail("keyValueHeadCount", "a divisor of headCount", fields.get("keyValueHeadCount"));
-  if (shape.head_dim % 2 != 0) fields.fail("headDim", "even", fields.get("headDim"));
-  if (static_cast<int64_t>(shape.inverse_frequencies.size()) != shape.head_dim / 2)
-    fields.fail("inverseFrequencies", "headDim / 2 values", fields.get("inverseFrequencies"));
-  return shape;
-}
 
 std::vector<TensorSource> sources_of(Napi::Value value) {
   std::vector<TensorSource> sources;
@@ -63,11 +35,7 @@ std::optional<Lora> lora_of(const Fields& options) {
   if (!options.has("lora")) return std::nullopt;
   const Fields fields(options.get("lora"), "lora");
   Lora lora;
-  lora.options.rank = fields.integer("rank");
-  lora.options.alpha = fields.number("alpha");
-  lora.options.target_modules = strings(fields.get("targetModules"), "lora.targetModules");
-  lora.options.seed = uint64(fields.get("seed"), "lora.seed");
-  if (lora.options.rank < 1) fields.fail("rank", "at least 1", fields.get("rank"));
+  lora.options = lora_options_of(fields);
   if (fields.has("tensors")) lora.tensors = sources_of(fields.get("tensors"));
   return lora;
 }

@@ -14,6 +14,7 @@ void register_profile(Napi::Env env, Napi::Object exports);     // startTrace, s
 void register_policy(Napi::Env env, Napi::Object exports);      // create, load, dispose, parameters, save
 void register_snapshot(Napi::Env env, Napi::Object exports);    // snapshot, disposeSnapshot, writeParameters, ...
 void register_training(Napi::Env env, Napi::Object exports);    // score, computeGradients, trainStep
+void register_memory(Napi::Env env, Napi::Object exports);      // predictMemory
 void register_generation(Napi::Env env, Napi::Object exports);  // generate
 void register_head(Napi::Env env, Napi::Object exports);        // head
 void register_linear(Napi::Env env, Napi::Object exports);      // product

@@ -50,6 +50,7 @@ LossOptions loss_options_of(const Fields& fields) {
   options.entropy_coefficient = fields.number("entropyCoefficient");
   options.kl_coefficient = fields.number("klCoefficient");
   options.max_tokens_per_micro_batch = fields.integer("maxTokensPerMicroBatch");
+  options.activation_bytes = fields.integer("activationBytes");
   options.activation_checkpointing = fields.boolean("activationCheckpointing");
   options.share_prompts = fields.boolean("sharePrompts");
   return options;
@@ -88,6 +89,9 @@ Deliver deliver_stats(const StepStats& stats) {
     result.Set("skipped", stats.skipped);
     set("seconds", stats.seconds);
     set("optimizerSeconds", stats.optimizer_seconds);
+    set("activationBytes", static_cast<double>(stats.activation_bytes));
+    set("recomputedLayers", static_cast<double>(stats.recomputed_layers));
+    set("memoryRetries", static_cast<double>(stats.memory_retries));
     set("peakMemoryBytes", static_cast<double>(stats.peak_memory_bytes));
     return result;
   };
@@ -99,7 +103,7 @@ Task score_task(const Napi::CallbackInfo& info) {
   read_sequences(Fields(info[1], "score batch"), batch);
   const Fields fields(info[2], "score options");
   const ScoreOptions options{fields.number("temperature"), fields.integer("maxTokensPerMicroBatch"),
-                             fields.boolean("adapter")};
+                             fields.integer("activationBytes"), fields.boolean("adapter")};
   auto cancel = cancel_of(info[3]);
   return {[state = std::move(state), batch = std::move(batch), options, cancel](const Reports&) -> Deliver {
             return [scores = score(*state->policy, batch, options, *cancel)](Napi::Env env) {

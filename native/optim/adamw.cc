@@ -9,6 +9,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <optional>
+#include <utility>
 
 namespace magic {
 
@@ -20,10 +21,13 @@ double AdamW::gradient_norm(Weights& weights) {
 
 void AdamW::prepare(Weights& weights) {
   if (!first_.empty()) return;
+  std::vector<at::Tensor> first, second;
   for (Parameter* parameter : weights.trained()) {
-    first_.push_back(at::zeros_like(parameter->master));
-    second_.push_back(at::zeros_like(parameter->master));
+    first.push_back(at::zeros_like(parameter->master));
+    second.push_back(at::zeros_like(parameter->master));
   }
+  first_ = std::move(first);
+  second_ = std::move(second);
 }
 
 std::vector<at::Tensor>& AdamW::first_moments(Weights& weights) {
@@ -39,13 +43,13 @@ std::vector<at::Tensor>& AdamW::second_moments(Weights& weights) {
 void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale) {
   prepare(weights);
   std::vector<at::Tensor> masters, gradients, steps;
-  step_count_ += 1;
+  const auto count = static_cast<double>(step_count_ + 1);
   const at::TensorOptions float_options = at::TensorOptions().dtype(at::kFloat).device(weights.device);
   // The fused kernel wants the count, this update included, as one tensor a parameter.
   for (Parameter* parameter : weights.trained()) {
     masters.push_back(parameter->master);
     gradients.push_back(parameter->gradient);
-    steps.push_back(at::full({}, static_cast<double>(step_count_), float_options));
+    steps.push_back(at::full({}, count, float_options));
   }
   // The kernel divides the gradient by grad_scale (made for loss scaling): the clip costs no pass of its own.
   std::optional<at::Tensor> grad_scale;
@@ -53,6 +57,7 @@ void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale
   at::_fused_adamw_(masters, gradients, first_, second_, {}, steps, options.learning_rate, options.beta1, options.beta2,
                     options.weight_decay, options.epsilon, /*amsgrad=*/false, /*maximize=*/false, grad_scale,
                     std::nullopt);
+  step_count_ += 1;
   weights.refresh_values();
 }
 

@@ -78,21 +78,22 @@ AttentionInput tiled_input(const Shape& shape, const Packing& packing, const at:
 
 at::Tensor attention_forward(const Shape& shape, const Packing& packing, const at::Tensor& qkv, AttentionSaved* saved) {
   const Span span("attention");
-  at::Tensor output = at::empty({qkv.size(0), shape.head_count * shape.head_dim}, qkv.options());
+  const int64_t width = shape.head_count * shape.head_dim;
   if (saved) saved->logsum.clear();
   if (qkv.is_cpu()) {
     const at::Tensor qkv32 = qkv.to(at::kFloat).contiguous();
-    at::Tensor output32 = at::empty(output.sizes(), qkv32.options());
+    at::Tensor output32 = at::empty({qkv.size(0), width}, qkv32.options());
     at::Tensor logsum = at::empty({shape.head_count, qkv.size(0)}, at::kFloat);
     attend_tiles(tiled_input(shape, packing, qkv32), output32.mutable_data_ptr<float>(),
                  logsum.mutable_data_ptr<float>());
-    output = output32.to(qkv.scalar_type());
+    const at::Tensor output = output32.to(qkv.scalar_type());
     if (saved) {
       saved->logsum.push_back(logsum);
       saved->output = output;
     }
     return output;
   }
+  at::Tensor output = at::empty({qkv.size(0), width}, qkv.options());
   for (const AttentionBlock& block : packing.blocks) {
     const BlockView view(shape, block);
     at::Tensor probabilities = view.scores(view.queries(qkv), view.keys(qkv, 0));

@@ -8,23 +8,24 @@
 
 #include "policy/attention.h"
 #include "policy/packing.h"
+#include "policy/recompute.h"
 #include "policy/rope.h"
 #include "policy/shape.h"
 #include "policy/weights.h"
 
 namespace magic {
 
+// What a plan computes again is undefined until the backward comes to it.
 struct LayerSaved {
-  at::Tensor input;    // [T, H]; with activation checkpointing all that is kept
-  at::Tensor raw_qkv;  // before the q and k norms, where there are any
-  at::Tensor qkv;      // rotated
+  at::Tensor input;  // [T, H]
+  at::Tensor qkv;    // rotated; where q and k have norms, before these: the backward norms and rotates again
   AttentionSaved attention;
   at::Tensor middle;   // [T, H] after the attention's residual
   at::Tensor gate_up;  // [T, 2 I]
 };
 
 struct Activations {
-  bool checkpointing = false;
+  RecomputePlan plan;
   std::vector<LayerSaved> layers;
   at::Tensor last;  // [T, H] input of the final norm
 };
@@ -36,9 +37,9 @@ using Attend = std::function<at::Tensor(int64_t, const at::Tensor&, AttentionSav
 at::Tensor decoder_forward(const Shape& shape, Weights& weights, const at::Tensor& tokens, const Rope& rope,
                            const Attend& attend, Activations* saved);
 
-// d hidden [T, H]; adds to the gradients of every trained parameter but the head.
+// d hidden [T, H]; adds to the gradients of every trained parameter but the head. Frees both as it goes.
 void decoder_backward(const Shape& shape, Weights& weights, const Packing& packing, const at::Tensor& tokens,
-                      const Rope& rope, Activations& saved, const at::Tensor& d_hidden);
+                      const Rope& rope, Activations& saved, at::Tensor d_hidden);
 
 // The forward of a packing, attention over its own blocks.
 Attend packed_attention(const Shape& shape, const Packing& packing);

@@ -4,6 +4,8 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/mm.h>
 
+#include <algorithm>
+
 #include "policy/few_row_gemm.h"
 
 namespace magic {
@@ -32,9 +34,12 @@ bool few_rows(const at::Tensor& x, const at::Tensor& weight) {
 
 }  // namespace
 
+bool multiplies_in_float32(at::Device device, at::ScalarType dtype) {
+  return device.is_cpu() && dtype == at::kBFloat16 && !cpu_multiplies_bfloat16();
+}
+
 at::Tensor gemm_operand(const at::Tensor& t) {
-  const bool slow = t.is_cpu() && t.scalar_type() == at::kBFloat16 && !cpu_multiplies_bfloat16();
-  return slow ? t.to(at::kFloat) : t;
+  return multiplies_in_float32(t.device(), t.scalar_type()) ? t.to(at::kFloat) : t;
 }
 
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
@@ -77,7 +82,11 @@ void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::T
   if (d_y_operand.scalar_type() == at::kFloat) {
     gradient.addmm_(d_y_operand.t(), gemm_operand(x));
   } else {
-    gradient.add_(float_product(d_y.t(), x));
+    const int64_t block = std::max<int64_t>(1, kProductBlockBytes / (gradient.size(1) * gradient.element_size()));
+    for (int64_t row = 0; row < gradient.size(0); row += block) {
+      const int64_t rows = std::min(block, gradient.size(0) - row);
+      gradient.narrow(0, row, rows).add_(float_product(d_y.narrow(1, row, rows).t(), x));
+    }
   }
 }
 

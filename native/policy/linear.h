@@ -14,8 +14,11 @@ struct Linear {
   Adapter adapter;   // undefined without LoRA
 };
 
-// t, or where its type is slow to multiply, a float32 copy: a CPU without bfloat16 instructions multiplies bfloat16 ten
-// to twenty times slower than float32.
+// Whether products of this type are computed on float32 copies: a CPU without bfloat16 instructions multiplies bfloat16
+// ten to twenty times slower than float32.
+bool multiplies_in_float32(at::Device device, at::ScalarType dtype);
+
+// t, or where its type is slow to multiply, a float32 copy.
 at::Tensor gemm_operand(const at::Tensor& t);
 
 // a b of matrices [n, m] or of batches of them [b, n, m], in the type of a.
@@ -33,6 +36,9 @@ at::Tensor linear(const at::Tensor& x, const Linear& layer);
 
 // d x [T, in]; adds to the gradients of what is trained in the layer.
 at::Tensor linear_backward(const at::Tensor& x, Linear& layer, const at::Tensor& d_y);
+
+// A product of bfloat16 that is added to a gradient is made in blocks of so many bytes.
+constexpr int64_t kProductBlockBytes = 16 << 20;
 
 // gradient += d_y^T x, in float32; on a CPU with bfloat16 instructions the product is rounded to bfloat16 before.
 void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x);

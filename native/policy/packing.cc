@@ -65,6 +65,7 @@ void Packing::keep(const std::vector<float>& mask) {
 }
 
 void Packing::build_blocks(at::Device device) {
+  if (device.is_cpu()) return;
   std::vector<int64_t> segment_of(token_ids.size());
   for (size_t s = 0; s < segments.size(); s++) {
     std::fill(segment_of.begin() + segments[s].begin, segment_of.begin() + segments[s].end, static_cast<int64_t>(s));
@@ -88,7 +89,7 @@ void Packing::build_blocks(at::Device device) {
   }
 }
 
-std::vector<Packing> pack(const Batch& batch, int64_t max_tokens, bool share_prompts, at::Device device) {
+std::vector<Packing> pack(const Batch& batch, const Fits& fits, bool share_prompts, at::Device device) {
   std::vector<Packing> packings;
   Packing current;
   int64_t prompt_sequence = -1;  // the sequence whose prompt's segment is the open one in `current`
@@ -110,7 +111,8 @@ std::vector<Packing> pack(const Batch& batch, int64_t max_tokens, bool share_pro
     if (response == 0) continue;
     bool shared = prompt_sequence >= 0 && share_prompts && same_prompt(batch, prompt_sequence, s);
     const int64_t rows = (shared ? 0 : prompt) + response - 1;
-    if (current.token_count() + rows > max_tokens && current.token_count() > 0) {
+    if (current.token_count() > 0 &&
+        !fits(current.token_count() + rows, static_cast<int64_t>(current.rows.size()) + response)) {
       flush();
       shared = false;
     }

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "train/batch.h"
@@ -44,12 +45,15 @@ struct Packing {
   void append(const int32_t* tokens, int64_t count, int64_t first_position, int64_t prefix_begin, int64_t prefix_end);
   // Keeps the response tokens of the batch whose `mask` [R] is not 0 (empty: all); the rows they attend to stay.
   void keep(const std::vector<float>& mask);
-  // Cuts the segments into blocks of bounded size and builds their masks.
+  // Cuts the segments into blocks of bounded size and builds their masks. The CPU's tiles do without.
   void build_blocks(at::Device device);
 };
 
-// Splits a batch into packings of at most `max_tokens` rows each (one sequence at least), sequences in order. The last
-// token of a response is never a row: nothing is predicted from it.
-std::vector<Packing> pack(const Batch& batch, int64_t max_tokens, bool share_prompts, at::Device device);
+// Whether so many rows, and response tokens predicted by them, may go into one packing.
+using Fits = std::function<bool(int64_t rows, int64_t responses)>;
+
+// Splits a batch into packings that fit (one sequence at least), sequences in order. The last token of a response is
+// never a row: nothing is predicted from it.
+std::vector<Packing> pack(const Batch& batch, const Fits& fits, bool share_prompts, at::Device device);
 
 }  // namespace magic

@@ -18,6 +18,12 @@ namespace magic {
 
 namespace {
 
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+}  // namespace
+
 at::Device parse_device(const std::string& device) {
   if (device == "cpu") return at::kCPU;
   const bool cuda = device == "cuda" || device.rfind("cuda:", 0) == 0;
@@ -42,12 +48,6 @@ at::ScalarType parse_dtype(const std::string& dtype) {
   if (dtype == "bfloat16") return at::kBFloat16;
   throw Error("INVALID_ARGUMENT", "dtype is \"" + dtype + "\": use float32 or bfloat16");
 }
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-}  // namespace
 
 std::unique_ptr<Policy> Policy::create(const Shape& shape, const std::string& device, const std::string& dtype,
                                        uint64_t seed) {

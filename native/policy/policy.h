@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,9 +18,12 @@ namespace magic {
 
 class Snapshot;
 
+// device: "cpu", "cuda", "cuda:1"; dtype: "float32", "bfloat16".
+at::Device parse_device(const std::string& device);
+at::ScalarType parse_dtype(const std::string& dtype);
+
 class Policy {
  public:
-  // device: "cpu", "cuda", "cuda:1"; dtype: "float32", "bfloat16".
   static std::unique_ptr<Policy> create(const Shape& shape, const std::string& device, const std::string& dtype,
                                         uint64_t seed);
   static std::unique_ptr<Policy> load(const Shape& shape, const SafetensorsReader& reader, const std::string& device,
@@ -37,6 +41,9 @@ class Policy {
   at::Tensor logits(const std::vector<int32_t>& token_ids);  // [V] float32 CPU, last position
 
   void load_optimizer(const SafetensorsReader& reader);
+
+  // Most bytes that micro-batches are planned for, once memory has run out at more.
+  int64_t activation_limit = std::numeric_limits<int64_t>::max();
 
   // What it is now, for another thread to write.
   std::shared_ptr<Snapshot> snapshot();

@@ -63,7 +63,7 @@ at::Tensor ModelRunner::run(const Step& step, const BlockManager& blocks, std::v
     if (before > 0 && !weights_.device.is_cpu()) context_.segments.push_back({first, first + before, 0, 0});
     context_.segments.push_back({first + before, first + table.length, first, first + before});
   }
-  if (!longer_.empty() && !weights_.device.is_cpu()) context_.build_blocks(weights_.device);
+  if (!longer_.empty()) context_.build_blocks(weights_.device);
 
   const at::Tensor hidden = decoder_forward(
       shape_, weights_, token_tensor(tokens, weights_.device), make_rope(shape_, positions, weights_.device),

@@ -9,9 +9,8 @@ namespace magic {
 
 namespace {
 
-// Tokens of a step: enough to keep the device busy, few enough that running sequences don't wait long. However many
-// run, prompts get their part.
-constexpr int64_t kStepTokens = 512, kLeastPromptTokens = 128;
+// However many run, prompts get their part of a step.
+constexpr int64_t kLeastPromptTokens = 128;
 
 }  // namespace
 

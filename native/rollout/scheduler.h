@@ -14,6 +14,9 @@
 
 namespace magic {
 
+// Tokens of a step: enough to keep the device busy, few enough that running sequences don't wait long.
+constexpr int64_t kStepTokens = 512;
+
 struct Sequence {
   size_t prompt, sample;
   uint64_t seed;

@@ -60,6 +60,12 @@ class BlockHeap final : public c10::Allocator {
     return bytes;
   }
 
+  int64_t used_bytes() {
+    const int64_t free = free_bytes();
+    const std::lock_guard lock(mutex_);
+    return top_ - free;
+  }
+
   void trim() {
     const std::lock_guard lock(mutex_);
     for (const auto& [start, size] : free_) madvise(base_ + start, size, MADV_DONTNEED);
@@ -158,6 +164,8 @@ void install_block_heap() {
   }();
   static_cast<void>(installed);
 }
+
+int64_t block_heap_used_bytes() { return heap().used_bytes(); }
 
 int64_t block_heap_free_bytes() { return heap().free_bytes(); }
 

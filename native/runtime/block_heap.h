@@ -11,7 +11,8 @@ namespace magic {
 // Tensors of libtorch from now on. Nothing where the system does not let a range be reserved.
 void install_block_heap();
 
-// What it holds free, of what it has grown to.
+// What tensors take of it, and what it holds free of what it has grown to, whether or not pages are behind it.
+int64_t block_heap_used_bytes();
 int64_t block_heap_free_bytes();
 
 // Gives the pages of free blocks back to the system.

@@ -1,7 +1,9 @@
 #include "runtime/memory.h"
 
 #include <c10/core/CachingDeviceAllocator.h>
+#include <c10/util/Exception.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -10,11 +12,31 @@
 #include <climits>
 #include <cstdlib>
 #include <fstream>
+#include <new>
 #include <string>
 
 #include "runtime/block_heap.h"
 
 namespace magic {
+
+namespace {
+
+// Pages that the block heap holds and no tensor uses: at most what is resident beyond what tensors take.
+int64_t reusable_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  int64_t size = 0, resident = 0, shared = 0;
+  if (!(statm >> size >> resident >> shared)) return 0;
+  const int64_t beyond = (resident - shared) * sysconf(_SC_PAGESIZE) - block_heap_used_bytes();
+  return std::clamp<int64_t>(beyond, 0, block_heap_free_bytes());
+}
+
+}  // namespace
+
+int64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  int64_t size = 0, resident = 0;
+  return statm >> size >> resident ? resident * sysconf(_SC_PAGESIZE) : peak_resident_bytes();
+}
 
 int64_t peak_resident_bytes() {
   rusage usage{};
@@ -34,17 +56,35 @@ int64_t peak_memory_bytes(c10::Device device) {
 
 int64_t free_memory_bytes(c10::Device device) {
   if (!device.is_cpu()) {
-    return static_cast<int64_t>(c10::getDeviceAllocator(device.type())->getMemoryInfo(device.index()).first);
+    auto* allocator = c10::getDeviceAllocator(device.type());
+    const auto statistics = allocator->getDeviceStats(device.index());
+    constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    return static_cast<int64_t>(allocator->getMemoryInfo(device.index()).first) +
+           statistics.reserved_bytes[kAll].current - statistics.allocated_bytes[kAll].current;
   }
-  int64_t free = int64_t{1} << 30;
+  int64_t free = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 2;
   std::ifstream memory("/proc/meminfo");
   for (std::string name, rest; memory >> name && std::getline(memory, rest);) {
     if (name == "MemAvailable:") free = std::stoll(rest) * 1024;
   }
   std::ifstream most("/sys/fs/cgroup/memory.max"), current("/sys/fs/cgroup/memory.current");
   int64_t limit = 0, used = 0;
-  if (most >> limit && current >> used) free = std::min(free, std::max<int64_t>(0, limit - used));
-  return free;
+  if (most >> limit && current >> used) {
+    // Pages of files go when they are needed elsewhere.
+    std::ifstream parts("/sys/fs/cgroup/memory.stat");
+    int64_t bytes = 0;
+    for (std::string name; parts >> name >> bytes;) {
+      if (name == "active_file" || name == "inactive_file") used -= bytes;
+    }
+    free = std::min(free, std::max<int64_t>(0, limit - used));
+  }
+  return free + reusable_bytes();
+}
+
+bool is_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) || dynamic_cast<const c10::OutOfMemoryError*>(&error)) return true;
+  const std::string text = error.what();
+  return text.find("DefaultCPUAllocator") != std::string::npos || text.find("out of memory") != std::string::npos;
 }
 
 ExtraMemory::ExtraMemory(c10::Device device) : device_(device) {

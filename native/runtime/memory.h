@@ -4,18 +4,23 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
+#include <exception>
 
 namespace magic {
 
-// Highest resident size of the process so far.
+// Resident size of the process: now, and at its highest so far.
+int64_t resident_bytes();
 int64_t peak_resident_bytes();
 
 // The same on the CPU; on CUDA the highest number of bytes allocated on the device.
 int64_t peak_memory_bytes(c10::Device device);
 
 // What can be allocated before something else has to go: by the system's estimate, within the limit of the control
-// group (Linux, CUDA); a gibibyte where nothing is known.
+// group, and what the allocator holds free (Linux, CUDA); half of the machine's memory where nothing is known.
 int64_t free_memory_bytes(c10::Device device);
+
+// Whether it says that memory ran out, whichever allocator it comes from.
+bool is_out_of_memory(const std::exception& error);
 
 // What work needs beyond what is held when the meter is made: resident memory on the CPU, allocated memory on CUDA.
 class ExtraMemory {

@@ -38,7 +38,8 @@ struct TrainingBatch : Batch {
 struct ScoreOptions {
   double temperature = 1.0;
   int64_t max_tokens_per_micro_batch = 8192;
-  bool adapter = true;  // false: the frozen model alone
+  int64_t activation_bytes = 0;  // as in LossOptions
+  bool adapter = true;           // false: the frozen model alone
 };
 
 // How token terms become one loss; it holds for the policy, entropy and KL terms alike. N sequences, o_i the response
@@ -62,7 +63,8 @@ struct LossOptions {
   double entropy_coefficient = 0.0;
   double kl_coefficient = 0.0;
   int64_t max_tokens_per_micro_batch = 8192;
-  bool activation_checkpointing = false;
+  int64_t activation_bytes = 0;           // most of one micro-batch beside weights and states; 0: of what is free
+  bool activation_checkpointing = false;  // computes every layer again, not only as many as have to be
   bool share_prompts = true;
 };
 
@@ -89,6 +91,9 @@ struct StepStats {
   int64_t tokens = 0, computed_tokens = 0, micro_batches = 0;
   bool skipped = false;
   double seconds = 0, optimizer_seconds = 0;
+  int64_t activation_bytes = 0;   // as predicted, of the largest micro-batch
+  int64_t recomputed_layers = 0;  // most in a micro-batch, as a whole or the MLP alone
+  int64_t memory_retries = 0;     // how often memory ran out and all began anew with smaller micro-batches
   int64_t peak_memory_bytes = 0;
 };
 

@@ -10,9 +10,10 @@ import type { Device } from '../native/contract.ts'
 import { Policy } from '../policy/policy.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { isAbort } from '../train/abort.ts'
+import { describeMemory, predictSftMemory } from '../train/run-memory.ts'
 import { sft as fineTune } from '../train/sft.ts'
 import { loadExamples } from '../train/sft-examples.ts'
-import { dryRun } from './dry-run.ts'
+import { dryRun, memoryComment } from './dry-run.ts'
 import { interruptSignal } from './interrupt.ts'
 
 /** `magic-grpo sft`: the output folder becomes a Hugging Face folder, with metrics.jsonl beside the weights. */
@@ -20,7 +21,8 @@ export async function sft(options: { config?: string; overrides: string[]; dryRu
   const { overrides, config: file } = options
   const resolved = await resolveSftConfig({ overrides, ...(file !== undefined && { file }) })
   if (options.dryRun) {
-    process.stdout.write(dryRun(resolved))
+    const memory = await memoryComment(() => predictSftMemory(resolved.config))
+    process.stdout.write(`${dryRun(resolved)}${memory}\n`)
     return
   }
   const { config } = resolved
@@ -32,6 +34,7 @@ export async function sft(options: { config?: string; overrides: string[]; dryRu
   })
   const progress = new ProgressLine(process.stderr, config.steps)
   progress.line(`${examples.length} examples (${dropped.tooLong} too long), ${config.batchSize} a step`)
+  progress.line(describeMemory(await predictSftMemory(config)))
   const interrupt = interruptSignal(() => progress.line('stopping: saving the last whole step'))
   const policy = await Policy.load(config.model, { device: config.device as Device, dtype: config.dtype })
   try {

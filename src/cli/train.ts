@@ -4,8 +4,9 @@ import { resourceTable } from '../metrics/resource-report.ts'
 import { sampleRows, samplesTable } from '../metrics/samples-table.ts'
 import { resolveStages, totalSteps } from '../stage/resolve-stages.ts'
 import { type RunSummary, runTraining } from '../train/run.ts'
+import { predictRunMemory } from '../train/run-memory.ts'
 import type { StepReport } from '../train/trainer.ts'
-import { dryRun } from './dry-run.ts'
+import { dryRun, memoryComment } from './dry-run.ts'
 import { interruptSignal } from './interrupt.ts'
 import { stageTable } from './stage-table.ts'
 
@@ -19,7 +20,8 @@ export async function train(options: {
 }): Promise<void> {
   const resolved = await resolveTrainConfig({ file: options.config, overrides: options.overrides })
   if (options.dryRun) {
-    process.stdout.write(`${dryRun(resolved)}\n${stageTable(resolved.config)}\n`)
+    const memory = await memoryComment(() => predictRunMemory(resolved.config))
+    process.stdout.write(`${dryRun(resolved)}\n${stageTable(resolved.config)}\n${memory}\n`)
     return
   }
   const { config } = resolved

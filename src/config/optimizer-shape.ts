@@ -28,8 +28,17 @@ export const computeShape = {
     .min(1)
     .default(8192)
     .describe('Most tokens of one forward and backward; the result does not depend on it, memory does.'),
+  activationBytes: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      'Most memory that one forward and backward takes beside weights and optimizer states, bytes: what does not fit computes layers again in the backward, then is split. 0: most of what is free.',
+    ),
   activationCheckpointing: z
     .boolean()
     .default(false)
-    .describe('Keep only the input of each layer and compute the layer again in the backward: less memory, more time.'),
+    .describe(
+      'Compute every layer again in the backward, not only as many as activationBytes asks for: least memory, more time.',
+    ),
 }

@@ -48,6 +48,8 @@ export function performanceMetrics(
       clock.seconds('rollout') * peakFlops,
     ),
     'perf/peak_flops': peakFlops,
+    'perf/activation_bytes': Math.max(0, ...updates.map(({ activationBytes }) => activationBytes)),
+    'perf/recomputed_layers': Math.max(0, ...updates.map(({ recomputedLayers }) => recomputedLayers)),
     'perf/peak_memory_bytes': updates.at(-1)?.peakMemoryBytes ?? process.resourceUsage().maxRSS * 1024,
   }
 }

@@ -18,12 +18,18 @@ export interface ResourceReport {
   tokens: number
   /** Steps whose groups were all rejected, which changed nothing. */
   allRejected: number
+  memory: {
+    /** resident (CPU) or allocated (CUDA), at its highest */
+    peakBytes: number
+    /** what was predicted before the run; null: nothing was */
+    predictedBytes: number | null
+  }
   /** `other` is evaluation, checkpoints, records and what lies between. */
   phases: Record<(typeof phases)[number], PhaseUse>
 }
 
 /** Adds up the lines of metrics.jsonl. */
-export function resourceReport(lines: readonly Metrics[]): ResourceReport {
+export function resourceReport(lines: readonly Metrics[], predictedBytes: number | null = null): ResourceReport {
   const sum = (name: string) => lines.reduce((total, line) => total + (line[name] ?? 0), 0)
   const whole = sum('timing_s/step')
   const tokens = sum('rollout/tokens')
@@ -36,12 +42,13 @@ export function resourceReport(lines: readonly Metrics[]): ResourceReport {
   })
   return {
     ...{ steps: lines.length, tokens, allRejected: sum('group/all_rejected') },
+    memory: { peakBytes: Math.max(0, ...lines.map((line) => line['perf/peak_memory_bytes'] ?? 0)), predictedBytes },
     phases: Object.fromEntries(phases.map((phase, index) => [phase, use(seconds[index]!)])) as ResourceReport['phases'],
   }
 }
 
 /** The report as a table. */
-export function resourceTable({ steps, tokens, allRejected, phases: used }: ResourceReport): string {
+export function resourceTable({ steps, tokens, allRejected, memory, phases: used }: ResourceReport): string {
   const rows = Object.entries(used).map(([phase, { seconds, share, msPerToken }]) =>
     [
       phase.padEnd(10),
@@ -55,5 +62,11 @@ export function resourceTable({ steps, tokens, allRejected, phases: used }: Reso
     `${'phase'.padEnd(10)}  seconds   share   ms a token`,
     ...rows,
     `${tokens} tokens sampled in ${steps} steps${rejected}`,
+    `memory: ${gibibytes(memory.peakBytes)} GiB at its peak${memory.predictedBytes === null ? '' : `, at most ${gibibytes(memory.predictedBytes)} predicted`}`,
   ].join('\n')
+}
+
+/** Bytes as GiB, two digits. */
+export function gibibytes(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(2)
 }

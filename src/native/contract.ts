@@ -1,5 +1,5 @@
 /**
- * Every symbol of the native addon, in one file; the records of training, generation and the head are in files beside
+ * Every symbol of the native addon, in one file; the records of training, generation, memory and the head are in files beside
  * it. Nothing outside `src/native`, `src/policy` and `bench` touches these: the rest of the package uses the classes built
  * on them.
  */
@@ -11,6 +11,7 @@ import type {
   NativePrompt,
 } from './generation-contract.ts'
 import type { NativeHeadInput, NativeHeadOutput, NativeProductInput } from './head-contract.ts'
+import type { NativeMemoryPrediction, NativeRunSizes } from './memory-contract.ts'
 import type {
   NativeBatch,
   NativeLossOptions,
@@ -187,6 +188,9 @@ export interface NativeAddon {
     options: NativeLossOptions & NativeOptimizerOptions,
     cancel?: CancelHandle,
   ): Promise<NativeStepStats>
+
+  /** From the shape alone: nothing is allocated. */
+  predictMemory(shape: ModelShape, sizes: NativeRunSizes): NativeMemoryPrediction
 
   head(
     input: NativeHeadInput,

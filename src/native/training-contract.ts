@@ -29,6 +29,8 @@ export interface NativeTrainingBatch extends NativeBatch {
 export interface NativeScoreOptions {
   temperature: number
   maxTokensPerMicroBatch: number
+  /** most bytes of one micro-batch; 0: most of what is free */
+  activationBytes: number
   /** false: the frozen model without its adapter */
   adapter: boolean
 }
@@ -63,7 +65,9 @@ export interface NativeLossOptions {
   entropyCoefficient: number
   klCoefficient: number
   maxTokensPerMicroBatch: number
-  /** Keep only each layer's input in the forward and compute the layer again in the backward. */
+  /** most bytes of one micro-batch beside weights and optimizer states; 0: most of what is free */
+  activationBytes: number
+  /** Keep only each layer's input in the forward and compute the layer again in the backward; else only where it must be. */
   activationCheckpointing: boolean
   /** Compute a prompt that consecutive sequences share once. */
   sharePrompts: boolean
@@ -108,6 +112,12 @@ export interface NativeStepStats {
   skipped: boolean
   seconds: number
   optimizerSeconds: number
+  /** bytes that the largest micro-batch was predicted to take beside weights and optimizer states */
+  activationBytes: number
+  /** most layers of a micro-batch that the backward computed again, as a whole or the MLP alone */
+  recomputedLayers: number
+  /** how often memory ran out, so that all began anew with smaller micro-batches */
+  memoryRetries: number
   /** peak resident memory of the process (CPU) or peak allocated on the device (CUDA) */
   peakMemoryBytes: number
 }

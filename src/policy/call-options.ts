@@ -29,6 +29,11 @@ interface CallOptions {
   temperature?: number | undefined
   /** Most tokens that go through the layers at once, default 8192. It changes memory and speed, not the result. */
   maxTokensPerMicroBatch?: number | undefined
+  /**
+   * Most memory that one micro-batch takes beside weights and optimizer states, bytes. What does not fit computes layers
+   * again in the backward, then is split. Default 0, most of what is free.
+   */
+  activationBytes?: number | undefined
   /** Stops the call at its next micro-batch; it rejects with the signal's reason and has changed nothing. */
   signal?: AbortSignal | undefined
 }
@@ -68,7 +73,7 @@ export interface LossOptions extends CallOptions {
   entropyCoefficient?: number | undefined
   /** Weight of k3 to the reference policy, at least 0, default 0; above 0 it needs `referenceLogprobs`. */
   klCoefficient?: number | undefined
-  /** Compute layers again in the backward instead of keeping their activations: less memory, more time. Default false. */
+  /** Compute every layer again in the backward, not only as many as activationBytes asks for. Default false. */
   activationCheckpointing?: boolean | undefined
   /** Compute the prompt that consecutive sequences share once, default true. */
   sharePrompts?: boolean | undefined
@@ -158,6 +163,7 @@ export const leastTemperature = 1e-5
 const callRules = {
   temperature: number(1, { least: leastTemperature }),
   maxTokensPerMicroBatch: integer(8192, 1),
+  activationBytes: integer(0, 0, Number.MAX_SAFE_INTEGER),
   signal,
 }
 

@@ -13,6 +13,7 @@ import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { loadVerifier } from '../verify/load-verifier.ts'
 import { LateReference } from './reference.ts'
 import { loadRunEvaluation, loadRunPrompts } from './run-data.ts'
+import { describeMemory, predictRunMemory } from './run-memory.ts'
 import { type RunResult, type StepReport, Trainer, type TrainerProgress } from './trainer.ts'
 
 /** summary.json. */
@@ -68,6 +69,8 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
   for (const prompt of [...prompts, ...(evaluation?.sets ?? []).flatMap((set) => set.prompts)])
     verifier.forPrompt?.(prompt)
   const compute = { device: config.device as Device, dtype: config.dtype }
+  const memory = await predictRunMemory(config)
+  note(describeMemory(memory))
   // A resumed run loads the model too: the checkpoint's optimizer file holds the float32 weights, and what `save`
   // copies beside the weights comes from a folder that no pruning removes.
   const policy = await Policy.load(config.model, {
@@ -105,7 +108,8 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
       ...result,
       ...{ model: config.model, output: config.output, picture },
       checkpoint: (await folder.newestCheckpoint())?.path ?? null,
-      ...{ prompts: prompts.length, dropped, resources: resourceReport(await folder.metrics.read()), config },
+      ...{ prompts: prompts.length, dropped, config },
+      resources: resourceReport(await folder.metrics.read(), memory.peak),
     }
     await folder.writeSummary(summary)
     return summary

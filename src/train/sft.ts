@@ -34,13 +34,15 @@ export async function sft({ policy, examples, config, signal, onStep }: SftOptio
       }),
     )
     const { tokenIds, offsets, promptLengths, advantages } = batch
-    const { maxTokensPerMicroBatch, activationCheckpointing, betas, epsilon, weightDecay, maxGradNorm } = config
+    const { maxTokensPerMicroBatch, activationBytes, activationCheckpointing } = config
+    const { betas, epsilon, weightDecay, maxGradNorm } = config
     const learningRate = learningRateAt(step, config)
     const stats = await policy.trainStep(
       { tokenIds, offsets, promptLengths, advantages },
       {
         ...{ temperature: 1, clipLow: 0.2, clipHigh: 0.2, entropyCoefficient: 0, klCoefficient: 0 },
-        ...{ learningRate, betas, epsilon, weightDecay, maxGradNorm, maxTokensPerMicroBatch, activationCheckpointing },
+        ...{ learningRate, betas, epsilon, weightDecay, maxGradNorm },
+        ...{ maxTokensPerMicroBatch, activationBytes, activationCheckpointing },
         ...(signal && { signal }),
       },
     )

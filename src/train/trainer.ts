@@ -206,13 +206,13 @@ export class Trainer {
     rates: UpdateRates,
     signal: AbortSignal | undefined,
   ): Promise<StepStats[]> {
-    const { policy, onProgress } = this.#options
+    const { policy, onProgress, onWarning } = this.#options
     const { stage } = this.#position
     onProgress?.({ step: this.#step + 1, phase: 'update' })
     const onUpdate = () => {
       this.#whole = false
     }
-    const options = { stage, ...rates, referencePolicy: referenceOf(this.#options), signal, onUpdate }
+    const options = { stage, ...rates, referencePolicy: referenceOf(this.#options), signal, onUpdate, onWarning }
     const updates = await updatePolicy(policy, kept, options)
     this.#agreement.check(this.#step + 1, updates)
     return updates

@@ -23,6 +23,7 @@ export interface UpdateOptions {
   signal?: AbortSignal | undefined
   /** Called once the weights have changed, after each optimizer step. */
   onUpdate?: (() => void) | undefined
+  onWarning?: ((text: string) => void) | undefined
 }
 
 /**
@@ -35,9 +36,10 @@ export interface UpdateOptions {
 export async function updatePolicy(
   policy: Pick<Policy, 'trainStep' | 'score'>,
   kept: readonly RolloutGroup[],
-  { stage, learningRate, entropyCoefficient, referencePolicy, signal, onUpdate }: UpdateOptions,
+  { stage, learningRate, entropyCoefficient, referencePolicy, signal, onUpdate, onWarning }: UpdateOptions,
 ): Promise<StepStats[]> {
-  const { temperature, clipLow, clipHigh, klCoefficient, maxTokensPerMicroBatch, activationCheckpointing } = stage
+  const { temperature, clipLow, clipHigh, klCoefficient } = stage
+  const { maxTokensPerMicroBatch, activationBytes, activationCheckpointing } = stage
   const { promptsPerUpdate = stage.promptsPerStep, betas, epsilon, weightDecay, maxGradNorm } = stage
   const { dualClip, ratioLevel, importanceSamplingCap, aggregation } = stage
   const { aggregationConstant = stage.maxResponseLength } = stage
@@ -53,7 +55,7 @@ export async function updatePolicy(
   for (const groups of updateGroups(kept, promptsPerUpdate)) {
     const { sampledLogprobs, ...batch } = packBatch(groups.flatMap((group) => trainedSequences(group, advantageMask)))
     const { tokenIds, offsets, promptLengths } = batch
-    const score = { temperature, maxTokensPerMicroBatch, ...(signal && { signal }) }
+    const score = { temperature, maxTokensPerMicroBatch, activationBytes, ...(signal && { signal }) }
     const scored = (scorer: Pick<Policy, 'score'>) => scorer.score({ tokenIds, offsets, promptLengths }, score)
     const recomputed = !onPolicy && stage.oldLogprobs === 'recomputed' ? await scored(policy) : undefined
     const reference = klCoefficient > 0 && referencePolicy ? await scored(referencePolicy) : undefined
@@ -79,11 +81,17 @@ export async function updatePolicy(
         lossScale,
         ...optimizer,
         maxTokensPerMicroBatch,
+        activationBytes,
         activationCheckpointing,
         ...abortable,
       }
-      updates.push(await policy.trainStep(batch, options))
+      const stats = await policy.trainStep(batch, options)
+      updates.push(stats)
       onUpdate?.()
+      if (stats.memoryRetries > 0)
+        onWarning?.(
+          `memory ran out ${stats.memoryRetries} times in an update: it went on in ${stats.microBatches} micro-batches of up to ${stats.activationBytes} bytes, and so will those that follow; set activationBytes to that or less`,
+        )
     }
   return updates
 }

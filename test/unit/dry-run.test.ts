@@ -2,10 +2,11 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
-import { dryRun } from '../../src/cli/dry-run.ts'
+import { dryRun, memoryComment } from '../../src/cli/dry-run.ts'
 import { stageTable } from '../../src/cli/stage-table.ts'
 import { formatAnnotated } from '../../src/config/format.ts'
 import { loadTrainConfig, resolveTrainConfig } from '../../src/config/train-config.ts'
+import { NativeError } from '../../src/native/errors.ts'
 import { minimal, workspace } from './config-fixtures.ts'
 
 /** The lines of a dry run of `text`, with `run.yaml` for the file. */
@@ -115,4 +116,36 @@ test('a run without stages is one', async (t) => {
   const rows = stageTable(await loadTrainConfig({ file, overrides: ['reuse=3', 'steps=2'] })).split('\n')
   t.is(rows.length, 3)
   t.deepEqual(rows[1]!.slice(1).trim().split(/ +/), ['1', '2', '1024', '64', '64', '16', '3', '2048'])
+})
+
+test('the memory of a run is told in comments, or why it is not', async (t) => {
+  const memory = {
+    ...{
+      peak: 3 * 2 ** 30,
+      process: 2 ** 29,
+      weights: 2 ** 30,
+      reference: 0,
+      optimizer: 2 ** 29,
+      activations: 2 ** 30,
+    },
+    ...{ recomputedLayers: 5, kvCache: 2 ** 28, sampling: 2 ** 28, snapshot: 2 ** 29, free: 2 ** 34 },
+    ...{ leastActivations: 2 ** 28, activationBudget: 2 ** 30 },
+  }
+  t.is(
+    await memoryComment(async () => memory),
+    '# memory: at most 3.00 GiB (process 0.50, weights 1.00, optimizer 0.50, activations 1.00 with 5 layers computed again, or, while sampling, 0.50), 0.50 more while a checkpoint is written; 16.00 GiB free',
+  )
+  const short = await memoryComment(async () => ({ ...memory, free: 2 ** 30 }))
+  t.regex(short, /\n# memory: that is more than is free; lower maxTokensPerMicroBatch or kvCacheBytes$/)
+  const tight = await memoryComment(async () => ({ ...memory, activationBudget: 2 ** 27 }))
+  t.regex(
+    tight,
+    /\n# memory: the longest sequence does not fit: it takes 0.25 GiB .*, there are 0.13; lower maxResponse/,
+  )
+  const failure = new NativeError('LIBTORCH_MISSING', 'there is no libtorch\nrun: magic-grpo libtorch')
+  t.is(await memoryComment(() => Promise.reject(failure)), '# memory: not predicted: there is no libtorch')
+  await t.throwsAsync(
+    memoryComment(() => Promise.reject(new TypeError('x'))),
+    { instanceOf: TypeError },
+  )
 })

@@ -34,7 +34,17 @@ export function stats(given: Partial<StepStats>): StepStats {
   return {
     ...{ loss: 0, policyLoss: 0, entropy: 0, entropySampled: 0, kl: 0, clipFraction: 0, clipFractionLow: 0 },
     ...{ clipFractionHigh: 0, approxKl: 0, logprobDifferenceMean: 0, logprobDifferenceMax: 0, gradNorm: 0, tokens: 0 },
-    ...{ computedTokens: 0, microBatches: 1, skipped: false, seconds: 0, optimizerSeconds: 0, peakMemoryBytes: 0 },
+    ...{
+      computedTokens: 0,
+      microBatches: 1,
+      skipped: false,
+      seconds: 0,
+      optimizerSeconds: 0,
+      peakMemoryBytes: 0,
+      activationBytes: 0,
+      recomputedLayers: 0,
+      memoryRetries: 0,
+    },
     ...given,
   }
 }

@@ -3,7 +3,7 @@ import { resourceReport, resourceTable } from '../../src/metrics/resource-report
 
 const line = (step: number, rejected: number) => ({
   ...{ step, 'timing_s/step': 10, 'timing_s/rollout': 6, 'timing_s/verify': 1, 'timing_s/update': 2 },
-  ...{ 'rollout/tokens': 500, 'group/all_rejected': rejected },
+  ...{ 'rollout/tokens': 500, 'group/all_rejected': rejected, 'perf/peak_memory_bytes': 2 ** 30 * step },
 })
 
 test('seconds, shares and milliseconds a token of each phase', (t) => {
@@ -17,6 +17,14 @@ test('seconds, shares and milliseconds a token of each phase', (t) => {
 })
 
 test('a run of no steps has no shares', (t) => {
-  const { phases } = resourceReport([])
+  const { phases, memory } = resourceReport([])
+  t.deepEqual(memory, { peakBytes: 0, predictedBytes: null })
   t.deepEqual(phases.update, { seconds: 0, share: 0, msPerToken: 0 })
+})
+
+test('the highest memory stands beside what was predicted', (t) => {
+  const report = resourceReport([line(3, 0), line(2, 0)], 2 ** 32)
+  t.deepEqual(report.memory, { peakBytes: 3 * 2 ** 30, predictedBytes: 2 ** 32 })
+  t.regex(resourceTable(report), /memory: 3\.00 GiB at its peak, at most 4\.00 predicted/)
+  t.regex(resourceTable(resourceReport([line(1, 0)])), /memory: 1\.00 GiB at its peak$/)
 })

@@ -1,0 +1,71 @@
+#include "train/activation_budget.h"
+
+#include <algorithm>
+#include <string>
+
+#include "runtime/error.h"
+#include "runtime/memory.h"
+
+namespace magic {
+
+// The rest is for what the process takes beside, and for what lies between blocks.
+int64_t share_of_free(int64_t bytes) { return bytes / 8 * 7; }
+
+ActivationBudget::ActivationBudget(Policy& policy, const ActivationMemory& memory, int64_t given)
+    : policy_(policy), memory_(memory), given_(given), allowed_(given) {
+  if (given < 0) {
+    throw Error("INVALID_ARGUMENT",
+                "activationBytes is " + std::to_string(given) + ": it must be 0 (most of the free memory) or more");
+  }
+  if (given == 0) allowed_ = share_of_free(free_memory_bytes(policy.weights().device));
+  bytes_ = std::min(allowed_, policy.activation_limit);
+}
+
+int64_t ActivationBudget::of_sequence(const Batch& batch, int64_t sequence) const {
+  const int64_t responses = batch.response_length(sequence);
+  return memory_.training(batch.prompt_lengths[sequence] + responses - 1, responses, memory_.everything());
+}
+
+void ActivationBudget::require_fit(const Batch& batch) const {
+  for (int64_t s = 0; s < batch.sequence_count(); s++) {
+    if (batch.response_length(s) == 0) continue;
+    const int64_t needed = of_sequence(batch, s);
+    if (needed <= allowed_) continue;
+    const std::string what = "sequence " + std::to_string(s) + " of " +
+                             std::to_string(batch.offsets[s + 1] - batch.offsets[s]) + " tokens takes " +
+                             std::to_string(needed) + " bytes with every layer computed again";
+    if (given_ > 0) {
+      throw Error("INVALID_ARGUMENT", "activationBytes is " + std::to_string(given_) + ": " + what +
+                                          "; give at least that, 0 for most of the free memory, or shorter sequences "
+                                          "(maxResponseLength)");
+    }
+    throw Error("OUT_OF_MEMORY", "activationBytes is 0, which is " + std::to_string(allowed_) +
+                                     " of the free memory: " + what +
+                                     "; train on shorter sequences (maxResponseLength), or give activationBytes "
+                                     "to have it tried");
+  }
+}
+
+Fits ActivationBudget::training(int64_t most_rows) const {
+  return [this, most_rows](int64_t rows, int64_t responses) {
+    return rows <= most_rows && memory_.training(rows, responses, memory_.everything()) <= bytes_;
+  };
+}
+
+Fits ActivationBudget::scoring(int64_t most_rows) const {
+  return [this, most_rows](int64_t rows, int64_t responses) {
+    return rows <= most_rows && memory_.scoring(rows, responses) <= bytes_;
+  };
+}
+
+bool ActivationBudget::lower(const Batch& batch, int64_t tried) {
+  int64_t least = 0;
+  for (int64_t s = 0; s < batch.sequence_count(); s++) {
+    if (batch.response_length(s) > 0) least = std::max(least, of_sequence(batch, s));
+  }
+  if (tried <= least) return false;
+  bytes_ = policy_.activation_limit = std::max(tried / 2, least);
+  return true;
+}
+
+}  // namespace magic

@@ -1,0 +1,132 @@
+#include "train/activation_memory.h"
+
+#include <algorithm>
+
+#include "loss/logits.h"
+#include "policy/linear.h"
+
+namespace magic {
+
+namespace {
+
+constexpr int64_t kFloatBytes = 4;
+// Host memory a row and a response token: packing, rotary angles not counted, and what is gathered for the loss.
+constexpr int64_t kRowBytes = 32, kResponseBytes = 96;
+// Query rows of an attention block of tensor operations, and float32 tensors of its scores that exist at once.
+constexpr int64_t kBlockRows = 256, kBlockTensors = 4;
+
+int64_t padded(int64_t dim) { return (dim + 31) / 32 * 32; }
+
+}  // namespace
+
+ActivationMemory::ActivationMemory(const Shape& shape, at::Device device, at::ScalarType dtype, bool trains_head)
+    : shape_(shape),
+      cpu_(device.is_cpu()),
+      low_(dtype != at::kFloat),
+      widens_(multiplies_in_float32(device, dtype)),
+      trains_head_(trains_head) {
+  const auto size = static_cast<int64_t>(c10::elementSize(dtype));
+  hidden_ = shape.hidden_size * size;
+  attended_ = shape.head_count * shape.head_dim * size;
+  qkv_ = attended_ + 2 * shape.key_value_head_count * shape.head_dim * size;
+  inner_ = shape.intermediate_size * size;
+  logsum_ = shape.head_count * kFloatBytes;
+}
+
+int64_t ActivationMemory::attention_work(bool backward) const {
+  if (!cpu_) return 0;
+  const int64_t dim = shape_.head_dim, kv_heads = shape_.key_value_head_count;
+  // Keys and values by head, as rows and across; in the backward a gradient of both for each query head.
+  int64_t work = kv_heads * (dim + padded(dim)) * kFloatBytes * (backward ? 2 : 1);
+  if (backward) work += 2 * shape_.head_count * padded(dim) * kFloatBytes;
+  if (low_) work += 2 * (backward ? qkv_ + attended_ : 0) + 2 * (qkv_ + attended_);
+  return work;
+}
+
+ActivationMemory::LayerBytes ActivationMemory::layer(Recompute recompute) const {
+  const bool keeps = recompute != Recompute::kLayer, keeps_mlp = recompute == Recompute::kNothing;
+  const int64_t rotated = shape_.qk_norm ? qkv_ : 0;
+  const int64_t attention = qkv_ + attended_ + logsum_;
+  const int64_t kept = hidden_ + (keeps ? attention + hidden_ : 0) + (keeps_mlp ? 2 * inner_ : 0);
+
+  // The first half: norm and q, k, v; attention; output projection.
+  const auto first_half = [&](bool saves) {
+    return hidden_ + std::max({hidden_ + qkv_, attention + (saves ? rotated : 0) + attention_work(false),
+                               (saves ? attention : attended_) + hidden_});
+  };
+  // Where products take float32 copies, those of their operands and result.
+  const int64_t copies = widens_ ? 2 * (hidden_ + 2 * inner_) : 0;
+  const int64_t middle = 2 * hidden_ + (keeps ? attention : 0);
+  const int64_t forward = std::max({first_half(keeps), middle + std::max({hidden_ + 2 * inner_ + copies, 3 * inner_,
+                                                                          (keeps_mlp ? 3 : 1) * inner_ + hidden_})});
+
+  // d y, the layer's input, what attention saved and the middle are there; then the product and its gradient beside
+  // d gate_up.
+  const int64_t before_mlp = hidden_ + hidden_ + attention + hidden_;
+  const int64_t mlp = before_mlp + 2 * inner_ + std::max(2 * inner_, 2 * hidden_ + copies);
+  const int64_t attended = 2 * hidden_ + attention + rotated + attended_ + attention_work(true) + qkv_;
+  const int64_t again = keeps ? 0 : hidden_ + first_half(true);
+  return {kept, forward, std::max({again, mlp, attended, 4 * hidden_ + qkv_})};
+}
+
+int64_t ActivationMemory::attention_blocks(int64_t rows) const {
+  return cpu_ ? 0 : shape_.head_count * std::min(kBlockRows, rows) * rows * kFloatBytes * kBlockTensors;
+}
+
+int64_t ActivationMemory::head(int64_t responses, bool backward) const {
+  const int64_t chunk = chunk_rows(shape_.vocab_size, responses, !cpu_) * shape_.vocab_size;
+  const int64_t weight = shape_.vocab_size * shape_.hidden_size;
+  int64_t bytes = chunk * kFloatBytes;
+  if (!cpu_) {
+    bytes *= kBlockTensors;
+  } else if (widens_) {
+    bytes += (weight + responses * shape_.hidden_size) * kFloatBytes;
+  } else if (low_) {
+    // As the product gives it, and in float32, beside the chunk.
+    bytes += chunk * (2 + kFloatBytes);
+    if (backward && trains_head_) bytes += std::min(kProductBlockBytes, weight * kFloatBytes);
+  }
+  return bytes;
+}
+
+int64_t ActivationMemory::training(int64_t rows, int64_t responses, RecomputePlan plan) const {
+  const int64_t always = rows * (kRowBytes + shape_.head_dim * kFloatBytes) + responses * kResponseBytes;
+  int64_t kept = 0, most = 0;
+  for (int64_t i = 0; i < shape_.layer_count; i++) {
+    const LayerBytes bytes = layer(plan.of(i));
+    most = std::max(most, kept + std::max(bytes.forward, bytes.backward));
+    kept += bytes.kept;
+  }
+  most = rows * most + attention_blocks(rows);
+  // The last layer's output and the head's rows, with their gradient; then that of all rows, in float32 first.
+  const int64_t before_head = rows * (kept + hidden_);
+  const int64_t of_responses = 2 * responses * hidden_;
+  const int64_t spread = rows * (hidden_ + (low_ ? 2 * hidden_ : 0)) + responses * (low_ ? 3 : 1) * hidden_;
+  most = std::max({most, before_head + rows * hidden_ + responses * hidden_,
+                   before_head + of_responses + head(responses, true), before_head + spread,
+                   before_head + 2 * rows * hidden_});
+  // Freed blocks that what comes next does not fit into: as measured, one of the largest that a layer has, two where
+  // layers are computed again.
+  const int64_t largest = rows * (widens_ ? 4 : 2) * inner_;
+  return always + most + (plan.layers + plan.mlps > 0 ? 2 : 1) * largest;
+}
+
+int64_t ActivationMemory::scoring(int64_t rows, int64_t responses) const {
+  return rows * (kRowBytes + shape_.head_dim * kFloatBytes + layer(Recompute::kLayer).forward) +
+         attention_blocks(rows) + responses * (hidden_ + kResponseBytes) + head(responses, false);
+}
+
+RecomputePlan ActivationMemory::plan(int64_t rows, int64_t responses, int64_t budget) const {
+  RecomputePlan plan;
+  while (plan.layers < shape_.layer_count && training(rows, responses, plan) > budget) {
+    if (plan.layers == 0 && plan.mlps < shape_.layer_count) {
+      plan.mlps++;
+    } else {
+      plan.layers++;
+      plan.mlps--;
+    }
+  }
+  return plan;
+}
+
+}  // namespace magic

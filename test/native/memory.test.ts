@@ -1,0 +1,59 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import test from 'ava'
+import type { LossOptions, ModelConfig } from '../../src/index.ts'
+import { config } from './tiny.ts'
+
+/** What memory-process.ts trains on; groups of four sequences share a prompt. */
+export interface MemoryCase {
+  model: ModelConfig
+  dtype: 'float32' | 'bfloat16'
+  lora?: boolean
+  sequences: number
+  length: number
+  prompt: number
+  options: LossOptions
+}
+
+/** Of the prediction; what lies between blocks and what libraries keep for themselves is not in it. */
+const tolerance = 0.15
+
+const llama = { ...config({ hidden: 256, layers: 6, vocab: 4096 }), intermediate_size: 1024 }
+const qwen3 = { ...llama, model_type: 'qwen3', architectures: ['Qwen3ForCausalLM'], head_dim: 32 }
+const large = { ...config({ hidden: 128, layers: 2, vocab: 60_000 }) }
+const batch = { model: llama, dtype: 'float32', sequences: 16, length: 160, prompt: 32, options: {} } as const
+
+const cases: Record<string, MemoryCase> = {
+  'all kept': batch,
+  'every layer computed again': { ...batch, options: { activationCheckpointing: true } },
+  'some layers computed again': { ...batch, options: { activationBytes: 120 * 2 ** 20 } },
+  'one long sequence': { ...batch, sequences: 1, length: 3000 },
+  'no shared prompts': { ...batch, sequences: 24, length: 96, prompt: 64, options: { sharePrompts: false } },
+  bfloat16: { ...batch, dtype: 'bfloat16' },
+  'bfloat16, every layer computed again': { ...batch, dtype: 'bfloat16', options: { activationCheckpointing: true } },
+  'norms of q and k': { ...batch, model: qwen3 },
+  'an adapter': { ...batch, lora: true },
+  'a large vocabulary': { ...batch, model: large, sequences: 8 },
+}
+
+for (const [name, given] of Object.entries(cases))
+  test.serial(`${name}: a step takes the memory that is predicted`, async (t) => {
+    if (process.platform !== 'linux') {
+      t.log('not measured: it needs /proc')
+      t.pass()
+      return
+    }
+    const { measured, predicted, recomputedLayers } = await trained(given)
+    const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20)
+    t.log(`${mebibytes(measured)} MiB, ${mebibytes(predicted)} predicted, ${recomputedLayers} layers computed again`)
+    t.true(Math.abs(measured / predicted - 1) <= tolerance, `${measured} bytes, ${predicted} predicted`)
+  })
+
+async function trained(given: MemoryCase) {
+  const script = fileURLToPath(new URL('memory-process.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import=tsx', script, JSON.stringify(given)], {
+    env: { ...process.env, OMP_NUM_THREADS: '1' },
+  })
+  return JSON.parse(stdout) as { measured: number; predicted: number; recomputedLayers: number; resident: number }
+}
