@@ -64,7 +64,8 @@ StepStats accumulate_gradients(Policy& policy, const TrainingBatch& batch, const
     for (size_t i = 0; i < tokens.sampler_logprobs.size(); i++) {
       const double apart = std::abs(static_cast<double>(logprobs[i]) - tokens.sampler_logprobs[i]);
       difference += apart;
-      stats.logprob_difference_max = std::max(stats.logprob_difference_max, apart);
+      // Not a number stays.
+      if (apart > stats.logprob_difference_max || std::isnan(apart)) stats.logprob_difference_max = apart;
     }
     stats.computed_tokens += rows;
     stats.micro_batches += 1;

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { NativeVersions } from '../native/contract.ts'
 import { type Environment, LIBTORCH_VERSION, type Libtorch, locateLibtorch, onPath } from '../native/libtorch.ts'
@@ -43,7 +45,7 @@ export async function examine(env: Environment = process.env): Promise<Finding[]
   const addon = addonFinding(env)
   const [processor, cuda, python, sandbox, tools] = await Promise.all([
     processorFinding(),
-    cudaFinding(env, addon.versions),
+    cudaFinding(env, addon),
     pythonFinding(env),
     sandboxFinding(),
     Promise.all([...TOOLS].map((tool) => toolFinding(tool, env))),
@@ -93,14 +95,20 @@ export function libtorchFinding(env: Environment): Finding {
   }
 }
 
-function addonFinding(env: Environment): { finding: Finding; versions?: NativeVersions } {
+/** The addon that is loaded, where it can be. */
+interface Loaded {
+  path?: string
+  versions?: NativeVersions
+}
+
+function addonFinding(env: Environment): Loaded & { finding: Finding } {
   const name = 'native addon'
   try {
     const { path } = findAddon()
     chooseLibtorch(findAddon(), env)
     const versions = loadAddon().versions()
     const detail = `${path}, built against libtorch ${versions.builtAgainst}, runs on ${versions.libtorch}, ${versions.threads} threads, kernels ${versions.cpuCapability}`
-    return { finding: { name, state: 'found', detail }, versions }
+    return { finding: { name, state: 'found', detail }, path, versions }
   } catch (error) {
     const [detail, ...remedy] = (error as Error).message.split('\n')
     return {
@@ -145,13 +153,22 @@ function memoryFinding(): Finding {
   }
 }
 
-async function cudaFinding(env: Environment, versions: NativeVersions | undefined): Promise<Finding> {
+/** The devices that the driver lists, and whether libtorch and the addon can use them. */
+export async function cudaFinding(env: Environment, { path, versions }: Loaded): Promise<Finding> {
   const name = 'CUDA'
   const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader']
   const devices = await outputOf('nvidia-smi', query, env)
   if (devices === undefined) return { name, state: 'absent', detail: 'no NVIDIA driver; everything runs on the CPU' }
   const list = devices.split('\n').join('; ')
-  if (versions?.cudaAvailable) return { name, state: 'found', detail: `${versions.cudaDeviceCount} usable: ${list}` }
+  if (path && versions?.cudaAvailable) {
+    const kernels = join(dirname(path), 'magic_grpo_cuda.so')
+    return existsSync(kernels)
+      ? { name, state: 'found', detail: `${versions.cudaDeviceCount} usable: ${list}` }
+      : {
+          ...{ name, state: 'absent', detail: `${list}, but the CUDA kernels are missing: no ${kernels}` },
+          remedy: 'The package brings them; a build from source makes them where nvcc is on PATH.',
+        }
+  }
   return {
     name,
     state: 'absent',

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import {
   cpuFeatures,
+  cudaFinding,
   doctor,
   examine,
   type Finding,
@@ -12,6 +13,7 @@ import {
   render,
   sandboxFinding,
 } from '../../src/cli/doctor.ts'
+import { loadAddon } from '../../src/native/load.ts'
 import { Sandbox } from '../../src/verify/code/sandbox.ts'
 
 function temporary(t: ExecutionContext): string {
@@ -95,6 +97,19 @@ test('tools are run for their version, and a driver without a CUDA libtorch is p
   t.is(named(findings, 'cmake').detail, `${join(folder, 'cmake')} (cmake version 9.9)`)
   t.regex(named(findings, 'Python').detail, /^3\.99\.1 /)
   t.regex(named(findings, 'CUDA').detail, /Some GPU, 555\.42, 81920 MiB/)
+})
+
+test('CUDA is usable where the kernels are beside the addon', async (t) => {
+  const folder = temporary(t)
+  writeFileSync(join(folder, 'nvidia-smi'), "#!/bin/sh\necho 'Some GPU, 555.42, 81920 MiB'\n", { mode: 0o755 })
+  const versions = { ...loadAddon().versions(), cudaAvailable: true, cudaDeviceCount: 1 }
+  const look = () => cudaFinding({ PATH: folder }, { path: join(folder, 'magic_grpo.node'), versions })
+  const without = await look()
+  t.is(without.state, 'absent')
+  t.regex(without.detail, /^Some GPU.*kernels are missing: no .*magic_grpo_cuda\.so$/)
+  t.regex(without.remedy!, /nvcc/)
+  writeFileSync(join(folder, 'magic_grpo_cuda.so'), '')
+  t.like(await look(), { state: 'found', detail: '1 usable: Some GPU, 555.42, 81920 MiB' })
 })
 
 test('Node before 20.19 is not enough', (t) => {
