@@ -25,6 +25,12 @@ export function isQuantity(node: Expression): node is Quantity {
   return node.kind === 'quantity'
 }
 
+/** `hr` and `hours`, `lb` and `pounds` are one unit. */
+export function isSameUnit(a: string, b: string): boolean {
+  const family = familyOf(a)
+  return a === b || (family !== undefined && Object.hasOwn(family, b) && family[a] === family[b])
+}
+
 /** Whether a smaller unit may follow: `3 hours 30 minutes`. */
 export function hasParts(unit: string): boolean {
   return familyOf(unit) !== undefined

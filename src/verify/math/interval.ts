@@ -135,7 +135,12 @@ function bound(operator: RelationOperator, value: Expression): Interval[] {
 
 function bracketInterval(node: Extract<Expression, { kind: 'tuple' }>): Interval {
   const [low, high] = node.items as [Expression, Expression]
-  const interval = { low: finiteEnd(low, node.open === '['), high: finiteEnd(high, node.close === ']') }
+  const [lowClosed, highClosed] = [node.open === '[', node.close === ']']
+  // `(1, \infty]` holds infinity, which is no real number: a set of the extended reals, or a slip. Computer algebra opens the
+  // bracket silently; a teacher marks it. It equals only what is written like it.
+  if ((lowClosed && infiniteSign(low) !== 0) || (highClosed && infiniteSign(high) !== 0))
+    throw new Unreadable('an interval that is closed at infinity')
+  const interval = { low: finiteEnd(low, lowClosed), high: finiteEnd(high, highClosed) }
   const direction = order(interval.low, interval.high)
   if (direction > 0 || (direction === 0 && !(interval.low.closed && interval.high.closed))) {
     throw new Unreadable('an interval whose ends are not in order')

@@ -1,3 +1,4 @@
+import { isSameUnit } from './compound-quantity.ts'
 import { exactValue } from './exact.ts'
 import { type Expression, negated, number, some } from './expression.ts'
 import { identical } from './identity.ts'
@@ -28,7 +29,7 @@ export function withUnit(node: Expression): Measured {
 
 /** Never two different units; and no degrees in place of a multiple of pi, which is an angle too. */
 export function mayAgree(gold: Measured, given: Measured): boolean {
-  if (gold.unit !== null && given.unit !== null) return gold.unit === given.unit
+  if (gold.unit !== null && given.unit !== null) return isSameUnit(gold.unit, given.unit)
   const angle = gold.unit === 'degree' || given.unit === 'degree'
   return !angle || !some(gold.unit === null ? gold.value : given.value, isPi)
 }

@@ -2,7 +2,7 @@ import { type Bracket, type Expression, listItems, negated, number, times } from
 import { Unreadable } from './limits.ts'
 import { isNumericFraction, properFraction, unmarked } from './mixed-number.ts'
 import { equalRationals, rational } from './rational.ts'
-import { SHORT_UNITS } from './symbols.ts'
+import { isShortUnit } from './short-unit.ts'
 import { isComposition, isEnd, isOperator, tokenText } from './token.ts'
 import { TokenReader } from './token-reader.ts'
 
@@ -82,18 +82,9 @@ export abstract class ScalarParser extends TokenReader {
     const next = this.next
     if (!next) return false
     if (next.type === 'word') return false
-    if (next.type !== 'operator') return next.type !== 'end' && !this.startsUnit()
+    if (next.type !== 'operator') return next.type !== 'end' && !isShortUnit(this.tokens, this.at)
     if (next.text === '|') return this.bars === 0
     return ['(', '[', '{', '\\frac', '\\sqrt', '\\binom', 'floor(', 'ceil('].includes(next.text)
-  }
-
-  /** A single letter that closes a value, apart from it: `5 m`, `12 s`. */
-  protected startsUnit(): boolean {
-    const [token, after] = this.tokens.slice(this.at, this.at + 2)
-    if (token?.type !== 'symbol' || !token.spaced || !SHORT_UNITS.has(token.text)) return false
-    const before = this.tokens[this.at - 1]
-    if (before?.type !== 'number') return false
-    return after === undefined || isEnd(after) || isOperator(after, '^') || isOperator(after, '/')
   }
 
   protected factor(): Expression {
