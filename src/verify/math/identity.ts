@@ -1,4 +1,5 @@
 import { Approximation, size } from './approximate.ts'
+import { constantSpread } from './constant-spread.ts'
 import { exactValue, type Point } from './exact.ts'
 import { children, type Expression, number, some, symbols, withChildren } from './expression.ts'
 import { TooLarge } from './limits.ts'
@@ -9,12 +10,15 @@ const POINTS = 4
 const NOWHERE: Point = new Map()
 /** Bits of the evaluation; more of them where fewer leave it open. */
 const PRECISIONS = [192, 448, 1600]
+/** Where the constants lie so far apart that fewer would miss the small ones. */
+const MOST_BITS = 6400
 /** Bits that rounding may have spoiled. */
 const SPOILED = 60
 
 /**
  * Whether two expressions have the same value wherever both are defined: tested at points drawn by a fixed generator,
- * exactly where their values are rational (a polynomial identity fails at a random point almost surely), else to at least 130 bits.
+ * exactly where their values are rational (a polynomial identity fails at a random point almost surely), else to at least 130 bits,
+ * and to more where their constants ask for it.
  *
  * @throws TooLarge, Unreadable
  */
@@ -70,9 +74,10 @@ function agreeAt(a: Expression, b: Expression, at: Point): boolean | null {
   try {
     const [x, y] = [exactValue(a, at), exactValue(b, at)]
     if (x && y) return equalRationals(x, y)
-    for (const bits of PRECISIONS) {
+    const needed = 2 * Math.max(constantSpread(a), constantSpread(b))
+    for (const bits of needed > PRECISIONS.at(-1)! ? [...PRECISIONS, MOST_BITS] : PRECISIONS) {
       const agrees = agreeTo(bits, a, b, at, isZero(x) || isZero(y))
-      if (agrees !== null) return agrees
+      if (agrees === false || (agrees && bits >= needed)) return agrees
     }
     return false
   } catch (error) {
