@@ -5,7 +5,14 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { NativeVersions } from '../native/contract.ts'
-import { type Environment, LIBTORCH_VERSION, type Libtorch, locateLibtorch, onPath } from '../native/libtorch.ts'
+import {
+  damagedCache,
+  type Environment,
+  LIBTORCH_VERSION,
+  type Libtorch,
+  locateLibtorch,
+  onPath,
+} from '../native/libtorch.ts'
 import { libtorchSolutions } from '../native/libtorch-help.ts'
 import { chooseLibtorch, findAddon, loadAddon, withoutCuda } from '../native/load.ts'
 import { bestSandbox } from '../verify/code/choose-sandbox.ts'
@@ -88,7 +95,9 @@ export function libtorchFinding(env: Environment): Finding {
       const how = found.foundBy === 'build' ? 'the addon was built against it' : `found by ${found.foundBy}`
       return { name, state: 'found', detail: `${found.version} at ${found.root} (${how})` }
     }
-    return { name, state: 'missing', detail: `no ${LIBTORCH_VERSION} on this machine`, remedy: libtorchSolutions(env) }
+    const damage = damagedCache(env)
+    const detail = damage ? `damaged in the cache folder: ${damage}` : `no ${LIBTORCH_VERSION} on this machine`
+    return { name, state: 'missing', detail, remedy: libtorchSolutions(env) }
   } catch (error) {
     const [detail, ...remedy] = (error as Error).message.split('\n')
     return { name, state: 'missing', detail: detail!, remedy: remedy.join('\n') || 'Correct or unset that variable.' }

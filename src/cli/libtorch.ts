@@ -1,5 +1,6 @@
 import { byteProgress, note } from '../install/progress.ts'
 import {
+  damagedCache,
   hasNvidiaDriver,
   LIBTORCH_VERSION,
   type Libtorch,
@@ -31,6 +32,8 @@ export async function installLibtorch(options: { cpu?: boolean; cuda?: boolean }
   else
     for (const torch of torchOfPythons(process.env, process.cwd()))
       note(`${describe(torch)} is not ${LIBTORCH_VERSION} and stays unused`)
+  const damage = damagedCache(process.env)
+  if (damage) note(`the one in the cache folder is damaged: ${damage}`)
   note(`fetching libtorch ${LIBTORCH_VERSION} for ${build === 'cuda' ? 'CUDA (3 GB)' : 'the CPU (190 MB)'}`)
   const fetched = await fetchLibtorch({ build, report: { note, bytes: byteProgress() } })
   note(`libtorch ${fetched.version} is at ${fetched.root}; ${whatRunsTake(fetched, nextTaken())}`)

@@ -14,14 +14,19 @@ import {
   onPath,
   releaseOf,
 } from './libtorch.ts'
-import { libtorchSolutions } from './libtorch-help.ts'
+import { libtorchSolutions, NO_LIBTORCH_FOR_MUSL } from './libtorch-help.ts'
 import { withLock } from './lock.ts'
+import { freeBytes, type Libc, systemLibc } from './machine.ts'
 import { unpack } from './unpack.ts'
 import { type Requirement, requirementsOf, type WheelSource, wheelFromIndex } from './wheel-index.ts'
 
 /** PyTorch's public index of CPU builds; the CUDA build is on Python's own. */
 export const PYTORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
 const PYTHON_INDEX = 'https://pypi.org/simple'
+
+/** What the wheels of {@link LIBTORCH_VERSION} take, and beside them what they unpack to; bytes. */
+const WHEELS: Record<LibtorchBuild, number> = { cpu: 0.19e9, cuda: 2.5e9 }
+const UNPACKED: Record<LibtorchBuild, number> = { cpu: 0.48e9, cuda: 3.9e9 }
 
 const run = promisify(execFile)
 
@@ -40,19 +45,24 @@ export interface FetchOptions {
   index?: string
   /** waits between tries, milliseconds */
   retryDelay?: number
+  /** by default this machine's */
+  libc?: Libc
+  freeBytes?: (folder: string) => Promise<number | undefined>
 }
 
-type Fetching = Required<FetchOptions>
+type Fetching = Required<Omit<FetchOptions, 'libc' | 'freeBytes'>>
 
 /**
  * Brings libtorch {@link LIBTORCH_VERSION} into the cache folder: the PyTorch wheel for the CPU (190 MB), or the one for
  * CUDA with NVIDIA's libraries (3 GB); by pip, or without pip from an index with its checksums. Safe to run twice at
  * once: one process fetches, and the folder gets its name when whole.
  *
- * @throws NativeError LIBTORCH_MISSING with every reason and what to do, where neither way works
+ * @throws NativeError LIBTORCH_MISSING with every reason and what to do, where neither way works; UNSUPPORTED on musl; FILE
+ * where the cache folder can't be written or its disk is too full
  */
 export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorch> {
   const { build = 'cpu', env = process.env, report = { note: () => {}, bytes: () => {} }, retryDelay = 1_000 } = options
+  if ((options.libc ?? systemLibc()) === 'musl') throw new NativeError('UNSUPPORTED', NO_LIBTORCH_FOR_MUSL)
   const index = options.index ?? (build === 'cpu' ? PYTORCH_CPU_INDEX : PYTHON_INDEX)
   const root = cachedLibtorch(env, build)
   // NVIDIA's libraries go beside torch
@@ -72,6 +82,7 @@ export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorc
       // what a killed one left; the lock says that it is gone
       for (const name of await readdir(cache))
         if (name.startsWith(`fetch-${build}-`)) await rm(join(cache, name), { recursive: true, force: true })
+      await needSpace(cache, build, options.freeBytes ?? freeBytes)
       const temporary = await mkdtemp(join(cache, `fetch-${build}-`))
       try {
         const wheels = await fetchWheels(temporary, { build, env, report, retryDelay, index })
@@ -90,6 +101,25 @@ export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorc
     },
     () => report.note('another process is fetching libtorch; waiting for it'),
   )
+}
+
+/** Before anything is fetched: a full disk would else tell after some gigabytes. */
+async function needSpace(cache: string, build: LibtorchBuild, freeOf: typeof freeBytes): Promise<void> {
+  const free = await freeOf(cache)
+  // what an earlier try has fetched
+  const needed = Math.max(0, WHEELS[build] - (await sizeOf(partsFolder(cache)))) + UNPACKED[build]
+  if (free === undefined || free >= needed) return
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
+  throw new NativeError(
+    'FILE',
+    `${cache} has ${gigabytes(free)} free, and libtorch for ${build === 'cuda' ? 'CUDA' : 'the CPU'} needs ${gigabytes(needed)} there ` +
+      `(${gigabytes(UNPACKED[build])} of it stays): make room, or MAGIC_GRPO_CACHE=DIR names another folder`,
+  )
+}
+
+/** Wheels, and parts of one, that wait for the next try. */
+function partsFolder(cache: string): string {
+  return join(cache, 'downloads')
 }
 
 /** Of a wheel: what a C++ program compiles and runs against, and the licenses. The CUDA build keeps the folders' names. */
@@ -161,7 +191,7 @@ async function wheelsByPip(folder: string, { build, env, report, index }: Fetchi
 
 async function wheelsByIndex(folder: string, options: Fetching): Promise<string[]> {
   const { build, env, report, index, retryDelay } = options
-  const parts = join(cacheFolder(env), 'downloads')
+  const parts = partsFolder(cacheFolder(env))
   const source: WheelSource = { index, parts, retryDelay, onProgress: (done, total) => report.bytes(done, total) }
   const version = build === 'cpu' ? `${LIBTORCH_VERSION}+cpu` : LIBTORCH_VERSION
   const wanted: Requirement[] = [{ name: 'torch', extras: [], accepts: (offered) => offered === version }]

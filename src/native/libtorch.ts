@@ -3,6 +3,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { NativeError } from './errors.ts'
+import { damageOf } from './shared-library.ts'
 
 /** The libtorch that this package is built for, tested with, and fetches. */
 export const LIBTORCH_VERSION = '2.13.0'
@@ -79,15 +80,24 @@ export function libtorchVersion(root: string): string | undefined {
   return undefined
 }
 
+/** What each has; libtorch.so stands for all of them. */
+const LIBRARIES = ['lib/libtorch.so', 'lib/libtorch_cpu.so', 'lib/libc10.so']
+const CUDA_LIBRARY = 'lib/libtorch_cuda.so'
+
 /** Looks at one folder: its libtorch, or why it is none. */
 export function inspectLibtorch(root: string, foundBy: LibtorchSource): Libtorch | { missing: string } {
   if (!existsSync(root)) return { missing: `${root} does not exist` }
-  for (const file of ['include/ATen/core/Tensor.h', 'lib/libtorch_cpu.so', 'lib/libc10.so']) {
+  for (const file of ['include/ATen/core/Tensor.h', ...LIBRARIES]) {
     if (!existsSync(join(root, file))) return { missing: `${root} holds no ${file}` }
+  }
+  const cuda = existsSync(join(root, CUDA_LIBRARY))
+  for (const file of cuda ? [...LIBRARIES, CUDA_LIBRARY] : LIBRARIES) {
+    const damage = damageOf(join(root, file))
+    if (damage) return { missing: damage }
   }
   const version = libtorchVersion(root)
   if (!version) return { missing: `${root} says nowhere which version it is (version.py, build-version, version.h)` }
-  return { root: realpathSync(root), version, foundBy, cuda: existsSync(join(root, 'lib/libtorch_cuda.so')) }
+  return { root: realpathSync(root), version, foundBy, cuda }
 }
 
 /**
@@ -121,6 +131,16 @@ export function locateLibtorch(env: Environment = process.env, cwd: string = pro
     if (!('missing' in cached) && releaseOf(cached.version) === LIBTORCH_VERSION) return cached
   }
   for (const found of torchOfPythons(env, cwd)) if (releaseOf(found.version) === LIBTORCH_VERSION) return found
+  return undefined
+}
+
+/** What is wrong with a libtorch in the cache folder that is there, but not whole. */
+export function damagedCache(env: Environment): string | undefined {
+  for (const build of ['cpu', 'cuda'] as const) {
+    const root = cachedLibtorch(env, build)
+    const found = existsSync(root) ? inspectLibtorch(root, 'cache') : undefined
+    if (found && 'missing' in found) return found.missing
+  }
   return undefined
 }
 

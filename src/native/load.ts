@@ -6,6 +6,8 @@ import type { NativeAddon } from './contract.ts'
 import { contractDigest } from './contract-digest.ts'
 import { NativeError } from './errors.ts'
 import {
+  cacheFolder,
+  damagedCache,
   type Environment,
   inspectLibtorch,
   LIBTORCH_VERSION,
@@ -80,8 +82,13 @@ export function chooseLibtorch(addon: BuiltAddon, env: Environment, cwd: string 
   const libtorch = own && !('missing' in own) ? own : locateLibtorch(env, cwd)
   if (!libtorch) {
     const gone = own && 'missing' in own ? ` The addon was built against ${addon.libtorch}: ${own.missing}.` : ''
+    const damage = damagedCache(env)
+    const broken = damage && !gone.includes(damage) ? ` The one in the cache folder is damaged: ${damage}.` : ''
     const wanted = releaseOf(addon.version)
-    throw new NativeError('LIBTORCH_MISSING', `no libtorch ${wanted} found.${gone}\n${libtorchSolutions(env, cwd)}`)
+    throw new NativeError(
+      'LIBTORCH_MISSING',
+      `no libtorch ${wanted} found.${gone}${broken}\n${libtorchSolutions(env, cwd)}`,
+    )
   }
   if (releaseOf(libtorch.version) !== releaseOf(addon.version)) {
     throw new NativeError(
@@ -109,7 +116,9 @@ export function withoutCuda(): string | undefined {
 function open(addon: BuiltAddon, env: Environment): NativeAddon {
   const libtorch = chooseLibtorch(addon, env)
   const failed = (code: 'ADDON_MISSING' | 'ADDON_CRASHED', reason: string, cause?: unknown) =>
-    new NativeError(code, `${addon.path} does not load: ${reason}.\n${addonSolutions}`, { cause })
+    new NativeError(code, `${addon.path} does not load: ${reason}.\n${fetchAnew(libtorch, env)}${addonSolutions}`, {
+      cause,
+    })
   const preloader = join(dirname(addon.path), 'magic_grpo_preload.so')
   if (libtorch.root !== addon.libtorch) {
     const reason = probe(addon.path, preloader, libtorch, env)
@@ -157,6 +166,13 @@ function checkContract(path: string, native: Partial<NativeAddon>): void {
     `${path} was built from other sources than this package: its contract is ${native.contract ?? 'an older one'}, ` +
       `${expected} is needed.\n${addonSolutions}`,
   )
+}
+
+/** A fetched libtorch may have been damaged since: what the first look at it can't see. */
+function fetchAnew({ root, cuda }: Libtorch, env: Environment): string {
+  const folder = [root, dirname(root)].find((path) => dirname(path) === cacheFolder(env))
+  if (!folder) return ''
+  return `If its message names a library of ${root}, that one is damaged: rm -r ${folder}, then npx magic-grpo libtorch install ${cuda ? '--cuda' : '--cpu'}\n`
 }
 
 const addonSolutions = `Possible solutions:

@@ -1,10 +1,21 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { contractDigest } from '../../src/native/contract-digest.ts'
+import { LIBTORCH_VERSION } from '../../src/native/libtorch.ts'
 import { type BuiltAddon, chooseLibtorch, findAddon, loadAddon } from '../../src/native/load.ts'
 
 const built = findAddon()
@@ -119,6 +130,33 @@ test('no libtorch at all: the folder that is gone is named, with what to do', (t
   const { code, message } = loadIn(folder, { MAGIC_GRPO_CACHE: join(folder, 'cache') })
   t.is(code, 'LIBTORCH_MISSING')
   t.regex(message!, /built against \/gone\/libtorch: \/gone\/libtorch does not exist.*LIBTORCH=DIR/s)
+})
+
+test('a damaged libtorch in the cache folder is named, whether its header shows it or not', (t) => {
+  const folder = copiedAddon(t, { version: built.version, libtorch: '' })
+  const cached = join(folder, `cache/libtorch-${LIBTORCH_VERSION}-cpu`)
+  mkdirSync(join(cached, 'lib'), { recursive: true })
+  symlinkSync(join(libtorch.root, 'include'), join(cached, 'include'))
+  writeFileSync(join(cached, 'build-version'), `${LIBTORCH_VERSION}+cpu`)
+  for (const name of ['libtorch.so', 'libc10.so'])
+    copyFileSync(join(libtorch.root, 'lib', name), join(cached, 'lib', name))
+  const cpu = join(cached, 'lib/libtorch_cpu.so')
+  copyFileSync(join(libtorch.root, 'lib/libc10.so'), cpu)
+  truncateSync(cpu, 100_000)
+  const env = { MAGIC_GRPO_CACHE: join(folder, 'cache') }
+  const half = loadIn(folder, env)
+  t.is(half.code, 'LIBTORCH_MISSING')
+  t.regex(
+    half.message!,
+    /The one in the cache folder is damaged: \S+libtorch_cpu\.so is cut off: it has 100000 of at least/,
+  )
+  t.regex(half.message!, /npx magic-grpo libtorch install/)
+
+  // whole, but without what is asked of it
+  copyFileSync(join(libtorch.root, 'lib/libc10.so'), cpu)
+  const wrong = loadIn(folder, env)
+  t.is(wrong.code, 'ADDON_CRASHED')
+  t.true(wrong.message!.includes(`rm -r ${cached}, then npx magic-grpo libtorch install --cpu`), wrong.message)
 })
 
 test('LIBTORCH that names nothing is told by its name', (t) => {

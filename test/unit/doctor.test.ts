@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import {
   cpuFeatures,
@@ -15,11 +15,17 @@ import {
 } from '../../src/cli/doctor.ts'
 import { loadAddon } from '../../src/native/load.ts'
 import { Sandbox } from '../../src/verify/code/sandbox.ts'
+import { SHARED_LIBRARY } from './shared-library.ts'
 
 function temporary(t: ExecutionContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'doctor-test-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   return folder
+}
+
+function write(path: string, content: string): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, content)
 }
 
 function named(findings: Finding[], name: string): Finding {
@@ -62,10 +68,9 @@ test('a LIBTORCH that names nothing makes it not ready, and says which variable'
 
 test('a libtorch of another version makes it not ready, and says both', (t) => {
   const folder = temporary(t)
-  for (const file of ['include/ATen/core/Tensor.h', 'lib/libtorch_cpu.so', 'lib/libc10.so', 'build-version']) {
-    mkdirSync(join(folder, file, '..'), { recursive: true })
-    writeFileSync(join(folder, file), '2.12.1+cpu\n')
-  }
+  for (const file of ['libtorch.so', 'libtorch_cpu.so', 'libc10.so'].map((name) => `lib/${name}`))
+    write(join(folder, file), SHARED_LIBRARY)
+  for (const file of ['include/ATen/core/Tensor.h', 'build-version']) write(join(folder, file), '2.12.1+cpu\n')
   const finding = libtorchFinding({ ...process.env, LIBTORCH: folder })
   t.is(finding.state, 'missing')
   t.regex(finding.detail, /built against libtorch \S+, but .* is 2\.12\.1\+cpu/)

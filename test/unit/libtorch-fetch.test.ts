@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:http'
@@ -18,9 +19,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { cachedLibtorch } from '../../src/native/libtorch.ts'
-import { fetchLibtorch } from '../../src/native/libtorch-fetch.ts'
+import { type FetchOptions, fetchLibtorch } from '../../src/native/libtorch-fetch.ts'
 import { withLock } from '../../src/native/lock.ts'
+import { freeBytes, systemLibc } from '../../src/native/machine.ts'
 import { unpack } from '../../src/native/unpack.ts'
+import { SHARED_LIBRARY } from './shared-library.ts'
 
 /** A zip of stored files with Unix modes, as wheels are. */
 function zip(files: Record<string, string>, mode = 0o100755): Buffer {
@@ -57,9 +60,9 @@ const wheelName = `torch-2.13.0+cpu-cp312-cp312-manylinux_2_28_${machine}.whl`
 const wheel = zip({
   'torch/version.py': "__version__ = '2.13.0+cpu'\n",
   'torch/include/ATen/core/Tensor.h': '#pragma once\n',
-  'torch/lib/libtorch_cpu.so': 'cpu',
-  'torch/lib/libc10.so': 'c10',
-  'torch/lib/libtorch.so': 'all',
+  'torch/lib/libtorch_cpu.so': SHARED_LIBRARY,
+  'torch/lib/libc10.so': SHARED_LIBRARY,
+  'torch/lib/libtorch.so': SHARED_LIBRARY,
   'torch/lib/libtorch_python.so': 'python',
   'torch/share/cmake/Torch/TorchConfig.cmake': '# cmake\n',
   'torch/nn/functional.py': 'pass\n',
@@ -93,6 +96,11 @@ async function index(t: ExecutionContext, announced = sha256) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/whl/cpu`, asked }
 }
 
+/** Whatever machine the test runs on. */
+function fetchHere(options: FetchOptions) {
+  return fetchLibtorch({ libc: 'glibc', freeBytes: async () => undefined, ...options })
+}
+
 /** A pip that runs this shell script; "$@" are pip's arguments. */
 function fakePip(folder: string, script: string): string {
   mkdirSync(folder, { recursive: true })
@@ -110,19 +118,19 @@ test('without pip the wheel comes from the index, and only what C++ needs is unp
     note: (text: string) => notes.push(text),
     bytes: (...counts: (number | undefined)[]) => bytes.push(counts),
   }
-  const found = await fetchLibtorch({ env, index: url, report })
+  const found = await fetchHere({ env, index: url, report })
   const root = cachedLibtorch(env)
   t.deepEqual(found, { root, version: '2.13.0+cpu', foundBy: 'cache', cuda: false })
   t.deepEqual(readdirSync(root).sort(), ['include', 'lib', 'licenses', 'share', 'version.py'])
   t.deepEqual(readdirSync(join(root, 'lib')).sort(), ['libc10.so', 'libtorch.so', 'libtorch_cpu.so'])
-  t.is(readFileSync(join(root, 'lib/libtorch_cpu.so'), 'utf8'), 'cpu')
+  t.is(readFileSync(join(root, 'lib/libtorch_cpu.so'), 'latin1'), SHARED_LIBRARY)
   t.truthy(statSync(join(root, 'lib/libtorch_cpu.so')).mode & 0o100)
   t.deepEqual(readdirSync(env.MAGIC_GRPO_CACHE).sort(), ['downloads', 'libtorch-2.13.0-cpu'])
   t.deepEqual(readdirSync(join(env.MAGIC_GRPO_CACHE, 'downloads')), [])
   t.true(notes.includes('there is no pip on PATH'))
   t.is(bytes.at(-1)![0], wheel.length)
 
-  await fetchLibtorch({ env, index: url })
+  await fetchHere({ env, index: url })
   t.is(asked.wheels, 1, 'a second time nothing is fetched')
 })
 
@@ -134,7 +142,7 @@ while [ "$1" != --dest ]; do shift; done
 /bin/cat '${join(folder, wheelName)}' > "$2/${wheelName}"`
   const env = { MAGIC_GRPO_CACHE: join(folder, 'cache'), PATH: fakePip(join(folder, 'bin'), script) }
   const { url, asked } = await index(t)
-  t.is((await fetchLibtorch({ env, index: url })).version, '2.13.0+cpu')
+  t.is((await fetchHere({ env, index: url })).version, '2.13.0+cpu')
   t.is(asked.wheels, 0)
   const words = readFileSync(join(folder, 'asked'), 'utf8').trim().split(' ')
   t.deepEqual(words.slice(0, 3), ['download', 'torch==2.13.0+cpu', '--no-deps'])
@@ -146,7 +154,7 @@ test('a pip that finds nothing gives way to the index; where both fail, both rea
   const folder = temporary(t)
   const path = fakePip(join(folder, 'bin'), 'echo "ERROR: No matching distribution found for $2" >&2; exit 1')
   const env = { MAGIC_GRPO_CACHE: join(folder, 'cache'), PATH: path }
-  const dead = await t.throwsAsync(fetchLibtorch({ env, index: 'http://127.0.0.1:1/whl/cpu', retryDelay: 1 }), {
+  const dead = await t.throwsAsync(fetchHere({ env, index: 'http://127.0.0.1:1/whl/cpu', retryDelay: 1 }), {
     code: 'LIBTORCH_MISSING',
   })
   t.regex(dead.message, /pip download: ERROR: No matching distribution found for torch==2\.13\.0\+cpu/)
@@ -155,13 +163,13 @@ test('a pip that finds nothing gives way to the index; where both fail, both rea
   t.deepEqual(readdirSync(env.MAGIC_GRPO_CACHE), [], 'nothing half is left behind')
 
   const { url } = await index(t)
-  t.is((await fetchLibtorch({ env, index: url })).foundBy, 'cache')
+  t.is((await fetchHere({ env, index: url })).foundBy, 'cache')
 })
 
 test('a wheel with a wrong checksum is refused', async (t) => {
   const env = { MAGIC_GRPO_CACHE: temporary(t), PATH: '' }
   const { url } = await index(t, '12'.repeat(32))
-  await t.throwsAsync(fetchLibtorch({ env, index: url }), { code: 'LIBTORCH_MISSING', message: /SHA-256 .* but 1212/ })
+  await t.throwsAsync(fetchHere({ env, index: url }), { code: 'LIBTORCH_MISSING', message: /SHA-256 .* but 1212/ })
   t.false(existsSync(cachedLibtorch(env)))
 })
 
@@ -170,7 +178,7 @@ test('a broken folder in the cache is replaced', async (t) => {
   mkdirSync(join(cachedLibtorch(env), 'lib'), { recursive: true })
   writeFileSync(join(cachedLibtorch(env), 'lib/stale.so'), '')
   const { url } = await index(t)
-  await fetchLibtorch({ env, index: url })
+  await fetchHere({ env, index: url })
   t.false(existsSync(join(cachedLibtorch(env), 'lib/stale.so')))
 })
 
@@ -179,7 +187,7 @@ test('what a killed fetch left is used or removed', async (t) => {
   const { url, asked } = await index(t)
   for (const name of ['downloads', 'fetch-cpu-abc', 'fetch-cuda-abc']) mkdirSync(join(env.MAGIC_GRPO_CACHE, name))
   writeFileSync(join(env.MAGIC_GRPO_CACHE, 'downloads', wheelName), wheel)
-  await fetchLibtorch({ env, index: url })
+  await fetchHere({ env, index: url })
   t.is(asked.wheels, 0, 'the wheel was there')
   const left = ['downloads', 'fetch-cuda-abc', 'libtorch-2.13.0-cpu']
   t.deepEqual(readdirSync(env.MAGIC_GRPO_CACHE).sort(), left, 'another build is being fetched by another')
@@ -191,23 +199,57 @@ test('a pip that fails for another reason than the Python is not asked for other
   const script = `echo asked >> '${folder}/asked'; echo "ERROR: [Errno 28] No space left on device" >&2; exit 1`
   const env = { MAGIC_GRPO_CACHE: join(folder, 'cache'), PATH: fakePip(join(folder, 'bin'), script) }
   const { url } = await index(t)
-  await fetchLibtorch({ env, index: url })
+  await fetchHere({ env, index: url })
   t.is(readFileSync(join(folder, 'asked'), 'utf8'), 'asked\n')
 })
 
 test('a cache folder that cannot be written is named, with the variable for another', async (t) => {
   const file = join(temporary(t), 'file')
   writeFileSync(file, '')
-  await t.throwsAsync(fetchLibtorch({ env: { MAGIC_GRPO_CACHE: join(file, 'cache'), PATH: '' } }), {
+  await t.throwsAsync(fetchHere({ env: { MAGIC_GRPO_CACHE: join(file, 'cache'), PATH: '' } }), {
     code: 'FILE',
     message: /file\/cache cannot be written: ENOTDIR.* MAGIC_GRPO_CACHE=DIR names another folder/,
   })
 })
 
+test('a disk that is too full is told before anything is fetched', async (t) => {
+  const env = { MAGIC_GRPO_CACHE: temporary(t), PATH: '' }
+  const { url, asked } = await index(t)
+  const fetchWith = (free: number, build: 'cpu' | 'cuda' = 'cpu') =>
+    fetchHere({ env, index: url, build, freeBytes: async () => free })
+  await t.throwsAsync(fetchWith(0.5e9), {
+    code: 'FILE',
+    message: `${env.MAGIC_GRPO_CACHE} has 0.5 GB free, and libtorch for the CPU needs 0.7 GB there (0.5 GB of it stays): make room, or MAGIC_GRPO_CACHE=DIR names another folder`,
+  })
+  await t.throwsAsync(fetchWith(6e9, 'cuda'), { code: 'FILE', message: /has 6\.0 GB free, .* for CUDA needs 6\.4 GB/ })
+  t.is(asked.wheels, 0)
+  t.deepEqual(readdirSync(env.MAGIC_GRPO_CACHE), [])
+  // most of the wheel is there from an earlier try
+  mkdirSync(join(env.MAGIC_GRPO_CACHE, 'downloads'))
+  writeFileSync(join(env.MAGIC_GRPO_CACHE, 'downloads/other.whl.part'), '')
+  truncateSync(join(env.MAGIC_GRPO_CACHE, 'downloads/other.whl.part'), 180e6)
+  t.is((await fetchWith(0.5e9)).foundBy, 'cache')
+})
+
+test('nothing is fetched for musl', async (t) => {
+  const env = { MAGIC_GRPO_CACHE: join(temporary(t), 'cache'), PATH: '' }
+  await t.throwsAsync(fetchHere({ env, libc: 'musl' }), {
+    code: 'UNSUPPORTED',
+    message: /libtorch for glibc alone, and this system's C library is musl.*Possible solutions:.*bookworm-slim/s,
+  })
+  t.false(existsSync(env.MAGIC_GRPO_CACHE))
+})
+
+test('this machine answers for itself', async (t) => {
+  t.is(systemLibc(), existsSync('/etc/alpine-release') ? 'musl' : 'glibc')
+  const free = await freeBytes(temporary(t))
+  t.true(free === undefined || (Number.isSafeInteger(free) && free >= 0))
+})
+
 test('two fetches at once: one downloads, both have it', async (t) => {
   const env = { MAGIC_GRPO_CACHE: temporary(t), PATH: '' }
   const { url, asked } = await index(t)
-  const found = await Promise.all([fetchLibtorch({ env, index: url }), fetchLibtorch({ env, index: url })])
+  const found = await Promise.all([fetchHere({ env, index: url }), fetchHere({ env, index: url })])
   t.is(found[0].root, found[1].root)
   t.is(asked.wheels, 1)
 })

@@ -3,7 +3,9 @@ import { syncBuiltinESMExports } from 'node:module'
 import os, { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { cachedLibtorch, libtorchVersion, locateLibtorch } from '../../src/native/libtorch.ts'
+import { cachedLibtorch, damagedCache, libtorchVersion, locateLibtorch } from '../../src/native/libtorch.ts'
+import { libtorchSolutions } from '../../src/native/libtorch-help.ts'
+import { SHARED_LIBRARY } from './shared-library.ts'
 
 /** A temporary folder that goes with the test. */
 function temporary(t: ExecutionContext): string {
@@ -14,9 +16,9 @@ function temporary(t: ExecutionContext): string {
 
 /** What locateLibtorch looks at, with a version.py as a wheel has it. */
 function makeLibtorch(folder: string, version: string): string {
-  for (const file of ['include/ATen/core/Tensor.h', 'lib/libtorch_cpu.so', 'lib/libc10.so']) {
+  for (const file of ['include/ATen/core/Tensor.h', 'lib/libtorch.so', 'lib/libtorch_cpu.so', 'lib/libc10.so']) {
     mkdirSync(join(folder, file, '..'), { recursive: true })
-    writeFileSync(join(folder, file), '')
+    writeFileSync(join(folder, file), file.endsWith('.so') ? SHARED_LIBRARY : '')
   }
   writeFileSync(join(folder, 'version.py'), `from typing import Optional\n__version__ = '${version}'\n`)
   return folder
@@ -98,7 +100,7 @@ test('LIBTORCH_USE_PYTORCH takes the torch of the python3 on PATH, and says what
   t.throws(() => locateLibtorch(env, home), { code: 'LIBTORCH_MISSING', message: /bin\/python3 has no torch/ })
 
   const torch = makeLibtorch(join(home, 'torch'), '2.12.0+cu130')
-  writeFileSync(join(torch, 'lib/libtorch_cuda.so'), '')
+  writeFileSync(join(torch, 'lib/libtorch_cuda.so'), SHARED_LIBRARY)
   makePython(join(home, 'bin'), torch)
   const found = { root: torch, version: '2.12.0+cu130', foundBy: 'LIBTORCH_USE_PYTORCH', cuda: true }
   t.deepEqual(locateLibtorch(env, home) as unknown, found)
@@ -122,6 +124,48 @@ test('the cache folder comes before a Python, and counts only whole and with the
   t.is(locateLibtorch(env, home)?.root, torch, 'a broken cache is passed over')
   makeLibtorch(inCache, '2.12.0+cpu')
   t.is(locateLibtorch(env, home)?.root, torch, 'a wrong version in the cache is passed over')
+})
+
+test('a libtorch that was cut off is none, and the file is named', (t) => {
+  const home = temporary(t)
+  const env = emptyEnvironment(home)
+  t.is(damagedCache(env), undefined, 'none is there')
+  const root = makeLibtorch(cachedLibtorch(env), '2.13.0+cpu')
+  t.is(damagedCache(env), undefined, 'it is whole')
+  const cpu = join(root, 'lib/libtorch_cpu.so')
+  const damages: [string, RegExp][] = [
+    ['', /libtorch_cpu\.so is no shared library \(0 bytes\)$/],
+    ['<html>a proxy says no</html>'.padEnd(80), /libtorch_cpu\.so is no shared library \(80 bytes\)$/],
+    [cutOff(), /libtorch_cpu\.so is cut off: it has 64 of at least 1192 bytes$/],
+  ]
+  for (const [content, message] of damages) {
+    writeFileSync(cpu, content, 'latin1')
+    t.is(locateLibtorch(env, home), undefined)
+    t.regex(damagedCache(env)!, message)
+    t.throws(() => locateLibtorch({ ...env, LIBTORCH: root }, home), {
+      code: 'LIBTORCH_MISSING',
+      message: /libtorch_cpu/,
+    })
+  }
+  rmSync(cpu)
+  t.regex(damagedCache(env)!, /holds no lib\/libtorch_cpu\.so$/)
+})
+
+/** A header with 3 sections of 64 bytes each from byte 1000 on, and nothing after it. */
+function cutOff(): string {
+  const header = Buffer.from(SHARED_LIBRARY, 'latin1')
+  header.writeBigUInt64LE(1000n, 40)
+  header.writeUInt16LE(64, 58)
+  header.writeUInt16LE(3, 60)
+  return header.toString('latin1')
+}
+
+test('on musl nobody is told to fetch what does not run there', (t) => {
+  const home = temporary(t)
+  const text = libtorchSolutions(emptyEnvironment(home), home, 'musl')
+  t.regex(text, /^PyTorch publishes libtorch for glibc alone.*node:22-bookworm-slim.*LIBTORCH=DIR node /s)
+  t.notRegex(text, /libtorch install/)
+  t.regex(libtorchSolutions(emptyEnvironment(home), home, 'glibc'), /npx magic-grpo libtorch install/)
 })
 
 for (const where of ['VIRTUAL_ENV', 'CONDA_PREFIX', '.venv', 'PATH'] as const) {

@@ -1,0 +1,15 @@
+import { statfs } from 'node:fs/promises'
+
+/** The C library of the Node that runs, which is the system's. */
+export type Libc = 'glibc' | 'musl'
+
+export function systemLibc(): Libc {
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
+  return header.glibcVersionRuntime ? 'glibc' : 'musl'
+}
+
+/** Bytes that this user may still write where a folder lies; undefined where its file system does not tell. */
+export async function freeBytes(folder: string): Promise<number | undefined> {
+  const { blocks, bavail, bsize } = await statfs(folder)
+  return blocks > 0 ? bavail * bsize : undefined
+}
