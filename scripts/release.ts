@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { note, orFail } from '../src/install/progress.ts'
-import { pack } from './pack.ts'
 import { smokeInstall } from './smoke-install.ts'
 import { beyondFloor } from './symbol-floor.ts'
 
@@ -28,7 +27,7 @@ export function missingForRelease(folder: string, version: string): string[] {
   return missing
 }
 
-/** `npm run release`: checks, packs and tries the package; publishing is left to who calls it. */
+/** `npm run release`: checks, packs and tries the package, and leaves the very tarball that was tried; publishing is left to who calls it. */
 async function release(): Promise<void> {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
   const missing = missingForRelease(root, version)
@@ -40,8 +39,7 @@ async function release(): Promise<void> {
     )
   if (newer.length > 0)
     throw new Error(`${version} can't be released; beyond what docs/install.md promises:\n  ${newer.join('\n  ')}`)
-  await smokeInstall()
-  const { path, size } = pack(root)
+  const { path, size } = await smokeInstall(root)
   note(`${path}, ${(size / 1e6).toFixed(2)} MB; to publish it: npm publish ${path} --provenance --access public`)
 }
 

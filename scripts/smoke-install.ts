@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { note, orFail, stage } from '../src/install/progress.ts'
 import { LIBTORCH_VERSION, locateLibtorch, onPath } from '../src/native/libtorch.ts'
@@ -24,9 +24,11 @@ policy.dispose()
 /**
  * Packs the package, installs the tarball into an empty project with nothing on PATH but node, npm and sh, and uses it
  * as a person does: without libtorch every command says what to type; with it the doctor, a short quickstart and a
- * program of ten lines work.
+ * program of ten lines work. What has passed all that goes into `keepIn`, where one is given.
+ *
+ * @returns the path of the tarball that is kept, and its bytes
  */
-export async function smokeInstall(): Promise<void> {
+export async function smokeInstall(keepIn?: string): Promise<{ path: string; size: number }> {
   const libtorch = locateLibtorch()
   if (!libtorch) throw new Error(`no libtorch ${LIBTORCH_VERSION}: npx magic-grpo libtorch install`)
   await buildTypeScript()
@@ -59,6 +61,9 @@ export async function smokeInstall(): Promise<void> {
     await stage('a program of ten lines', () => expect(run(['npx', '--no', 'tsx', 'program.ts'], ready), /^trained /m))
     const short = ['steps=2', 'evaluation.samples=1', 'promptsPerStep=8', 'promptsPerUpdate=8']
     await stage('quickstart', () => expect(run([...magic, 'quickstart', ...short], ready), /done: 2 steps in/))
+    const path = join(keepIn ?? folder, basename(tarball.path))
+    if (keepIn) copyFileSync(tarball.path, path)
+    return { path, size: tarball.size }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -85,4 +90,5 @@ function expect(text: string, pattern: RegExp): void {
   if (!pattern.test(text)) throw new Error(`expected ${pattern} in:\n${text}`)
 }
 
-if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) await orFail(smokeInstall)
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href)
+  await orFail(async () => void (await smokeInstall()))

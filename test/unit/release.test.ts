@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
+import { parse } from 'yaml'
 import { pack, SIZE_LIMIT, strangers } from '../../scripts/pack.ts'
 import { missingForRelease } from '../../scripts/release.ts'
 import { newerThanFloor } from '../../scripts/symbol-floor.ts'
@@ -20,6 +21,23 @@ test('a release names every prebuilt file that is missing, and the section of th
   writeFileSync(join(folder, 'prebuilds/linux-x64/magic_grpo_cuda.so'), '')
   writeFileSync(join(folder, 'CHANGELOG.md'), '# Changelog\n\n## 1.2.3 - 2026-11-23\n')
   t.deepEqual(missingForRelease(folder, '1.2.3'), [])
+})
+
+test('a tag is published only after all tests, and what is published is what was tried', (t) => {
+  const workflow = (name: string) =>
+    parse(readFileSync(new URL(`../../.github/workflows/${name}`, import.meta.url), 'utf8'))
+  const { jobs, permissions } = workflow('release.yml')
+  t.is(jobs.test.uses, './.github/workflows/ci.yml')
+  t.true('workflow_call' in workflow('ci.yml').on)
+  t.is(jobs.publish.needs, 'test')
+  const commands: string[] = jobs.publish.steps.flatMap(({ run = [] }) => run)
+  t.regex(commands.at(-2)!, /^npm run release$/)
+  t.regex(commands.at(-1)!, /publish \.\/magic-grpo-\*\.tgz --provenance/)
+  t.deepEqual(
+    commands.filter((command) => command.includes('npm pack')),
+    [],
+  )
+  t.deepEqual([permissions['id-token'], jobs.publish.permissions['id-token']], [undefined, 'write'])
 })
 
 test('a package holds nothing that does not belong there', (t) => {
