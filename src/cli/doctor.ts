@@ -8,6 +8,7 @@ import type { NativeVersions } from '../native/contract.ts'
 import {
   damagedCache,
   type Environment,
+  hasNvidiaDriver,
   LIBTORCH_VERSION,
   type Libtorch,
   locateLibtorch,
@@ -167,8 +168,10 @@ export async function cudaFinding(env: Environment, { path, versions }: Loaded):
   const name = 'CUDA'
   const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader']
   const devices = await outputOf('nvidia-smi', query, env)
-  if (devices === undefined) return { name, state: 'absent', detail: 'no NVIDIA driver; everything runs on the CPU' }
-  const list = devices.split('\n').join('; ')
+  if (devices === undefined && !versions?.cudaAvailable && !hasNvidiaDriver())
+    return { name, state: 'absent', detail: 'no NVIDIA driver; everything runs on the CPU' }
+  // a container may have a driver without its tools
+  const list = devices?.split('\n').join('; ') ?? 'an NVIDIA driver without a working nvidia-smi'
   if (path && versions?.cudaAvailable) {
     const kernels = join(dirname(path), 'magic_grpo_cuda.so')
     return existsSync(kernels)

@@ -58,9 +58,12 @@ export function cachedLibtorch(env: Environment = process.env, build: LibtorchBu
   return build === 'cuda' ? join(folder, 'torch') : folder
 }
 
+/** Signs of an NVIDIA driver: its kernel module, its device in a container, and what Windows lends to WSL 2, which has neither. */
+const NVIDIA_DRIVER = ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/usr/lib/wsl/lib/libcuda.so.1']
+
 /** Whether this machine has an NVIDIA driver. */
-export function hasNvidiaDriver(): boolean {
-  return existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidiactl')
+export function hasNvidiaDriver(exists: (path: string) => boolean = existsSync): boolean {
+  return NVIDIA_DRIVER.some((path) => exists(path))
 }
 
 /**

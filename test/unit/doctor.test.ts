@@ -89,7 +89,6 @@ test('tools that are not on PATH are absent, with the package to install', async
     t.is(named(findings, name).state, 'absent', name)
     t.is(named(findings, name).remedy, `On Debian or Ubuntu: apt-get install ${debian}`)
   }
-  t.is(named(findings, 'CUDA').state, 'absent')
   t.regex(named(findings, 'Python').detail, /not on PATH/)
 })
 
@@ -115,6 +114,8 @@ test('CUDA is usable where the kernels are beside the addon', async (t) => {
   t.regex(without.remedy!, /nvcc/)
   writeFileSync(join(folder, 'magic_grpo_cuda.so'), '')
   t.like(await look(), { state: 'found', detail: '1 usable: Some GPU, 555.42, 81920 MiB' })
+  rmSync(join(folder, 'nvidia-smi'))
+  t.like(await look(), { state: 'found', detail: '1 usable: an NVIDIA driver without a working nvidia-smi' })
 })
 
 test('Node before 20.19 is not enough', (t) => {

@@ -3,7 +3,13 @@ import { syncBuiltinESMExports } from 'node:module'
 import os, { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { cachedLibtorch, damagedCache, libtorchVersion, locateLibtorch } from '../../src/native/libtorch.ts'
+import {
+  cachedLibtorch,
+  damagedCache,
+  hasNvidiaDriver,
+  libtorchVersion,
+  locateLibtorch,
+} from '../../src/native/libtorch.ts'
 import { libtorchSolutions } from '../../src/native/libtorch-help.ts'
 import { SHARED_LIBRARY } from './shared-library.ts'
 
@@ -159,6 +165,16 @@ function cutOff(): string {
   header.writeUInt16LE(3, 60)
   return header.toString('latin1')
 }
+
+test('an NVIDIA driver is seen on Linux, in a container and on WSL 2', (t) => {
+  for (const sign of ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/usr/lib/wsl/lib/libcuda.so.1'])
+    t.true(
+      hasNvidiaDriver((path) => path === sign),
+      sign,
+    )
+  // every WSL 2 has these
+  t.false(hasNvidiaDriver((path) => ['/dev/dxg', '/usr/lib/wsl/lib/libdxcore.so'].includes(path)))
+})
 
 test('on musl nobody is told to fetch what does not run there', (t) => {
   const home = temporary(t)
