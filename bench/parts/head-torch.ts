@@ -39,7 +39,7 @@ function against(dtype: DType) {
         const peer = await Side.start('peers/head.py', { ...size, dtype, kind }, interpreter)
         try {
           const say = (line: string) => log(`${dtype}, ${peerName}: ${line}`)
-          const result = await interleave({ ours, peer }, { seconds: 20, most: 7 }, say)
+          const result = await interleave({ ours, peer }, { seconds: 40, most: 7 }, say)
           const most = (side: 'ours' | 'peer') => Math.max(...result[side].map((each) => each.extraMemory!))
           const name = `[${size.tokens}, ${size.hiddenSize}] x [${size.vocabSize}], ${dtype}, forward and backward`
           const text = { name, part: 'head-torch', peerName, settings: { dtype }, goal: goal[dtype] }

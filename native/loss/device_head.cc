@@ -54,19 +54,18 @@ class DeviceHead {
         scale_(static_cast<float>(1.0 / temperature)),
         queue_(weight),
         targets_(upload_values(targets, count_, at::kInt, weight.device())),
-        buffer_(at::empty({step_, weight.size(0)}, weight.options().dtype(at::kFloat))),
-        statistics_(at::empty({step_, 4}, buffer_.options())),
-        coefficients_(at::empty({2, step_}, buffer_.options())),
-        results_(at::empty({2, count_}, buffer_.options())),
-        sums_(at::zeros({Surrogate::kSums}, buffer_.options().dtype(at::kDouble))) {}
+        statistics_(at::empty({step_, 4}, weight.options().dtype(at::kFloat))),
+        coefficients_(at::empty({2, step_}, statistics_.options())),
+        results_(at::empty({2, count_}, statistics_.options())),
+        sums_(at::zeros({Surrogate::kSums}, statistics_.options().dtype(at::kDouble))) {}
 
   // Calls chunk(start, rows) for each chunk of tokens, after its logits.
   template <class Chunk>
   void for_chunks(const Chunk& chunk) {
     for (int64_t start = 0; start < count_; start += step_) {
       const int64_t rows = std::min(step_, count_ - start);
-      logits_ = buffer_.narrow(0, 0, rows);
-      fill_logits(logits_, hidden_.narrow(0, start, rows), weight_);
+      logits_.reset();  // one chunk at a time
+      logits_ = float_product(hidden_.narrow(0, start, rows), weight_.t());
       const RowsForward args{.logits = logits_.const_data_ptr<float>(),
                              .targets = targets_.const_data_ptr<int32_t>() + start,
                              .statistics = reinterpret_cast<DeviceRow*>(statistics_.mutable_data_ptr<float>()),
@@ -110,7 +109,7 @@ class DeviceHead {
   int64_t count_, step_;
   float scale_;
   DeviceQueue queue_;
-  at::Tensor targets_, buffer_, statistics_, coefficients_;
+  at::Tensor targets_, statistics_, coefficients_;
   at::Tensor results_;  // [2, N] log-probs and entropies
   at::Tensor sums_, logits_;
 };

@@ -1,7 +1,6 @@
 #include "loss/head.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <vector>
@@ -21,15 +20,13 @@ namespace {
 // Float32 logits of some hidden rows, with what each row's log-prob and entropy need, on the CPU.
 class LogitsChunk {
  public:
-  LogitsChunk(int64_t rows, const at::Tensor& weight, double temperature)
-      : weight_(weight),
-        scale_(static_cast<float>(1.0 / temperature)),
-        buffer_(at::empty({rows, weight.size(0)}, weight.options().dtype(at::kFloat))) {}
+  LogitsChunk(const at::Tensor& weight, double temperature)
+      : weight_(weight), scale_(static_cast<float>(1.0 / temperature)) {}
 
   // Fills the chunk; log-probs and entropies of the targets, host memory.
   void forward(const at::Tensor& hidden, const int32_t* targets, float* logprobs, float* entropy) {
-    logits_ = buffer_.narrow(0, 0, hidden.size(0));
-    fill_logits(logits_, hidden, weight_);
+    logits_.reset();  // one chunk at a time
+    logits_ = float_product(hidden, weight_.t());
     forward_rows(targets, logprobs, entropy);
   }
 
@@ -68,7 +65,7 @@ class LogitsChunk {
 
   at::Tensor weight_;
   float scale_;
-  at::Tensor buffer_, logits_;
+  at::Tensor logits_;
   std::vector<RowStatistics> statistics_;
 };
 
@@ -83,7 +80,7 @@ void head_score(const at::Tensor& given_hidden, const at::Tensor& given_weight, 
   if (device_kernels(weight.device())) {
     return head_score_on_device(hidden, weight, targets, temperature, logprobs, entropy);
   }
-  LogitsChunk chunk(step, weight, temperature);
+  LogitsChunk chunk(weight, temperature);
   for (int64_t start = 0; start < count; start += step) {
     const int64_t rows = std::min(step, count - start);
     chunk.forward(hidden.narrow(0, start, rows), targets + start, logprobs + start, entropy + start);
@@ -109,7 +106,7 @@ HeadFinish head_backward(const at::Tensor& given_hidden, const at::Tensor& given
     if (options.importance_sampling_cap > 0)
       means.corrections = sequence_corrections(tokens, options.importance_sampling_cap);
   }
-  LogitsChunk chunk(step, weight, options.temperature);
+  LogitsChunk chunk(weight, options.temperature);
   std::vector<TokenGradient> gradients(step);
   for (int64_t start = 0; start < tokens.count; start += step) {
     const int64_t rows = std::min(step, tokens.count - start);

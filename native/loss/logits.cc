@@ -23,14 +23,6 @@ int64_t chunk_rows(const at::Tensor& weight, int64_t count) {
   return chunk_rows(weight.size(0), count, weight.is_cuda());
 }
 
-void fill_logits(at::Tensor& logits, const at::Tensor& hidden, const at::Tensor& weight) {
-  if (hidden.scalar_type() == at::kFloat) {
-    at::mm_out(logits, hidden, weight.t());
-  } else {
-    logits.copy_(float_product(hidden, weight.t()));
-  }
-}
-
 void add_head_gradients(const at::Tensor& d_logits, const at::Tensor& hidden, const at::Tensor& weight,
                         at::Tensor& hidden_gradient, at::Tensor& weight_gradient) {
   if (hidden_gradient.scalar_type() == d_logits.scalar_type()) {

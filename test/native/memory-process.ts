@@ -28,9 +28,9 @@ function batch(sequences: number, length: number, prompt: number) {
 }
 
 const policy = await Policy.create(model, { dtype, ...(lora && { lora: { rank: 8 } }) })
-// Gradients, moments and the buffers of the products are there before the count begins; what the step took beside is
+// Gradients, moments, and the code and buffers of the products (of many rows) are there before the count begins; what the step took beside is
 // given back when a policy goes.
-await policy.trainStep(batch(1, 64, 8))
+await policy.trainStep(batch(2, 64, 8))
 const other = await Policy.create({ ...model, num_hidden_layers: 1, vocab_size: 8 })
 other.dispose()
 await policy.parameter('model.norm.weight')
