@@ -49,8 +49,11 @@ function nextTaken(): Libtorch | undefined {
 }
 
 /** Another than the one in hand may come first: one that LIBTORCH names, or that the addon was built against. */
-export function whatRunsTake({ root }: Libtorch, taken: Libtorch | undefined): string {
-  if (!taken || taken.root === root) return 'every later run finds it there'
+export function whatRunsTake({ root, foundBy }: Libtorch, taken: Libtorch | undefined): string {
+  if (!taken || taken.root === root) {
+    const named = foundBy === 'LIBTORCH' || foundBy === 'LIBTORCH_USE_PYTORCH'
+    return `every later run${named ? ` with ${foundBy} set` : ''} finds it there`
+  }
   const how = taken.foundBy === 'build' ? 'which the addon was built against' : `found by ${taken.foundBy}`
   return `runs still take ${taken.root}, ${how}. To run on this one: LIBTORCH=${root}`
 }
