@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/DeviceGuard.h>
 
+#include "cuda/device_stream.h"
 #include "cuda/kernels.h"
 
 namespace magic {
@@ -18,13 +19,14 @@ inline Element element_of(at::ScalarType type) { return type == at::kFloat ? Ele
 // Throws what a kernel's call came back with.
 void check_launch(const DeviceKernels& kernels, int error);
 
-// Queues kernels where a tensor lies, on the default stream of its device, which the torch thread never leaves.
+// Queues kernels where a tensor lies, on this thread's stream of its device, as libtorch does.
 class DeviceQueue {
  public:
-  explicit DeviceQueue(const at::Tensor& t)
-      : guard_(t.device()),
-        kernels_(*device_kernels(t.device())),
-        where_{t.is_cpu() ? 0 : static_cast<int32_t>(t.device().index()), nullptr} {}
+  explicit DeviceQueue(const at::Tensor& t) : DeviceQueue(t.device()) {}
+  explicit DeviceQueue(at::Device device)
+      : guard_(device),
+        kernels_(*device_kernels(device)),
+        where_{device.is_cpu() ? 0 : static_cast<int32_t>(device.index()), current_stream(device)} {}
 
   template <class Arguments>
   void run(int (*DeviceKernels::*kernel)(Launch, const Arguments&), const Arguments& arguments) const {
@@ -36,6 +38,9 @@ class DeviceQueue {
            const Arguments& arguments) const {
     check_launch(kernels_, (kernels_.*kernel)(where_, element_of(type), arguments));
   }
+
+  const DeviceKernels& kernels() const { return kernels_; }
+  const Launch& where() const { return where_; }
 
  private:
   c10::DeviceGuard guard_;

@@ -17,5 +17,9 @@ int sequence_means_on_device(Launch where, const SequenceMeansOf& args);
 int sample_rows_on_device(Launch where, const SampleRows& args);
 int store_keys_on_device(Launch where, Element element, const StoreKeys& args);
 int decode_attention_on_device(Launch where, Element element, const DecodeAttention& args);
+int begin_capture_on_device(Launch where);
+int end_capture_on_device(Launch where, void** graph);
+int replay_on_device(Launch where, void* graph);
+int drop_graph_on_device(void* graph);
 
 }  // namespace magic

@@ -118,7 +118,8 @@ struct SampleRows {
   bool greedy;
 };
 
-// Keys and values of new tokens, rows of `width` elements, into their slots of a layer's pools [slots, width].
+// Keys and values of new tokens, rows of `width` elements, into their slots of a layer's pools [slots, width]. A slot
+// below 0 is nobody's: nothing is written.
 struct StoreKeys {
   const void *keys, *values;
   void *key_pool, *value_pool;
@@ -129,10 +130,10 @@ struct StoreKeys {
 // One query row a sequence over its cached positions, grouped-query.
 struct DecodeAttention {
   const void *queries, *key_pool, *value_pool;
-  void* output;           // [batch, heads dim]
-  const int32_t* blocks;  // [batch, blocks_a_row] indices of blocks of `block_slots` slots
-  const int32_t* lengths;
-  float* partial;  // scratch: [batch, heads, splits, dim + 2], splits = ceil(longest / kSplit)
+  void* output;            // [batch, heads dim]
+  const int32_t* blocks;   // [batch, blocks_a_row] indices of blocks of `block_slots` slots
+  const int32_t* lengths;  // 0: zeros come out
+  float* partial;          // scratch: [batch, heads, splits, dim + 2], splits = ceil(longest / kSplit)
   int64_t batch, key_value_heads, group, dim, query_stride, blocks_a_row, block_slots, longest;
 
   // Positions that one block of threads takes: fixed, so that a sequence's result does not depend on its neighbours.
@@ -160,6 +161,13 @@ struct DeviceKernels {
   int (*sample_rows)(Launch, const SampleRows&);
   int (*store_keys)(Launch, Element, const StoreKeys&);
   int (*decode_attention)(Launch, Element, const DecodeAttention&);
+
+  // What is queued on a stream in between is recorded in place of being run; not on the default stream. `end` always
+  // ends it, and gives a graph where all of it could be recorded, else null and an error.
+  int (*begin_capture)(Launch);
+  int (*end_capture)(Launch, void** graph);
+  int (*replay)(Launch, void* graph);
+  int (*drop_graph)(void* graph);
 };
 
 }  // namespace magic

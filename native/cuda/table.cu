@@ -54,6 +54,10 @@ extern "C" __attribute__((visibility("default"))) const magic::DeviceKernels* ma
       .sample_rows = sample_rows_on_device,
       .store_keys = store_keys_on_device,
       .decode_attention = decode_attention_on_device,
+      .begin_capture = begin_capture_on_device,
+      .end_capture = end_capture_on_device,
+      .replay = replay_on_device,
+      .drop_graph = drop_graph_on_device,
   };
   return &table;
 }

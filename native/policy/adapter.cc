@@ -37,7 +37,10 @@ at::Tensor Adapter::delta(size_t target) const {
 }
 
 void adapter_forward(const Adapter& adapter, const at::Tensor& x, at::Tensor& y) {
-  const at::Tensor low = product(x, adapter.a.value.t());
+  add_adapter(adapter, product(x, adapter.a.value.t()), y);
+}
+
+void add_adapter(const Adapter& adapter, const at::Tensor& low, const at::Tensor& y) {
   int64_t b_row = 0;
   for (size_t i = 0; i < adapter.targets.size(); i++) {
     const AdapterTarget& target = adapter.targets[i];

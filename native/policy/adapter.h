@@ -44,6 +44,8 @@ struct Adapter {
 
 // y [T, out] += scale (x A^T) B^T, for each target's columns of y.
 void adapter_forward(const Adapter& adapter, const at::Tensor& x, at::Tensor& y);
+// The same by x A^T [T, targets r].
+void add_adapter(const Adapter& adapter, const at::Tensor& low, const at::Tensor& y);
 
 // d_x [T, in] += scale (d_y B) A; adds to the gradients of A and B. The product of A and B is never formed.
 void adapter_backward(Adapter& adapter, const at::Tensor& x, const at::Tensor& d_y, at::Tensor& d_x);

@@ -56,6 +56,14 @@ at::Tensor float_product(const at::Tensor& a, const at::Tensor& b) {
   return y.defined() ? y : at::mm(left, right).to(at::kFloat);
 }
 
+void float_product_into(at::Tensor out, const at::Tensor& a, const at::Tensor& b) {
+  if (a.is_cuda() && a.scalar_type() != at::kFloat) {
+    at::mm_out(out, a, b, at::kFloat);
+  } else {
+    at::mm_out(out, a.to(at::kFloat), b.to(at::kFloat));
+  }
+}
+
 void add_product(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double scale) {
   const at::Tensor left = gemm_operand(a);
   if (left.scalar_type() == sum.scalar_type()) {
@@ -79,6 +87,19 @@ at::Tensor linear(const at::Tensor& x, const Linear& layer) {
   }
   if (layer.adapter.defined()) adapter_forward(layer.adapter, x, y);
   return y;
+}
+
+void linear_into(at::Tensor y, const at::Tensor& x, const Linear& layer, at::Tensor low) {
+  const at::Tensor &weight = layer.weight.value, &bias = layer.bias.value;
+  if (bias.defined()) {
+    y.copy_(bias.expand_as(y));
+    y.addmm_(x, weight.t());
+  } else {
+    at::mm_out(y, x, weight.t());
+  }
+  if (!layer.adapter.defined()) return;
+  at::mm_out(low, x, layer.adapter.a.value.t());
+  add_adapter(layer.adapter, low, y);
 }
 
 void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x) {

@@ -28,11 +28,18 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b);
 // instructions cannot). What samples and what trains both take their logits from here, so that they agree.
 at::Tensor float_product(const at::Tensor& a, const at::Tensor& b);
 
+// The same into [n, m] float32, on a GPU without memory for it.
+void float_product_into(at::Tensor out, const at::Tensor& a, const at::Tensor& b);
+
 // sum += scale a b of matrices, in the type of sum.
 void add_product(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double scale);
 
 // x [T, in] to [T, out].
 at::Tensor linear(const at::Tensor& x, const Linear& layer);
+
+// The same into y, by the library alone, on a GPU without memory for it; `low` [T, targets r] where there is an
+// adapter.
+void linear_into(at::Tensor y, const at::Tensor& x, const Linear& layer, at::Tensor low);
 
 // d x [T, in]; adds to the gradients of what is trained in the layer.
 at::Tensor linear_backward(const at::Tensor& x, Linear& layer, const at::Tensor& d_y);

@@ -33,12 +33,16 @@ void swiglu_rows_backward(const at::Tensor& gate_up, const at::Tensor& d_y) {
 
 }  // namespace
 
+void swiglu_into(const at::Tensor& y, const at::Tensor& gate_up) {
+  const Swiglu args{gate_up.const_data_ptr(), y.data_ptr(), y.size(0), y.size(1)};
+  DeviceQueue(y).run(&DeviceKernels::swiglu, y.scalar_type(), args);
+}
+
 at::Tensor swiglu(const at::Tensor& gate_up) {
   const int64_t width = gate_up.size(1) / 2;
   at::Tensor y = at::empty({gate_up.size(0), width}, gate_up.options());
   if (device_kernels(gate_up.device())) {
-    const Swiglu args{gate_up.const_data_ptr(), y.mutable_data_ptr(), y.size(0), width};
-    DeviceQueue(y).run(&DeviceKernels::swiglu, y.scalar_type(), args);
+    swiglu_into(y, gate_up);
   } else if (gate_up.scalar_type() == at::kFloat) {
     swiglu_rows<float>(gate_up, y);
   } else {

@@ -58,22 +58,6 @@ struct Layout {
   int64_t outer, inner, dim;
 };
 
-at::Tensor norm_on_device(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
-  at::Tensor y = at::empty(x.sizes(), x.options());
-  const Layout rows(x);
-  const RmsNorm args{x.const_data_ptr(),
-                     weight.const_data_ptr(),
-                     y.mutable_data_ptr(),
-                     rows.outer,
-                     rows.inner,
-                     rows.dim,
-                     x.stride(0),
-                     y.stride(0),
-                     static_cast<float>(epsilon)};
-  DeviceQueue(x).run(&DeviceKernels::rms_norm, x.scalar_type(), args);
-  return y;
-}
-
 at::Tensor norm_backward_on_device(const at::Tensor& x, const at::Tensor& weight, double epsilon, const at::Tensor& d_y,
                                    at::Tensor& d_weight, const at::Tensor& residual) {
   at::Tensor d_x = at::empty(x.sizes(), x.options()), partial;
@@ -100,8 +84,20 @@ at::Tensor norm_backward_on_device(const at::Tensor& x, const at::Tensor& weight
 
 }  // namespace
 
+void rms_norm_into(const at::Tensor& y, const at::Tensor& x, const at::Tensor& weight, double epsilon) {
+  const Layout rows(x);
+  const RmsNorm args{
+      x.const_data_ptr(), weight.const_data_ptr(),    y.data_ptr(), rows.outer, rows.inner, rows.dim, x.stride(0),
+      y.stride(0),        static_cast<float>(epsilon)};
+  DeviceQueue(x).run(&DeviceKernels::rms_norm, x.scalar_type(), args);
+}
+
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
-  if (device_kernels(x.device())) return norm_on_device(x, weight, epsilon);
+  if (device_kernels(x.device())) {
+    at::Tensor y = at::empty(x.sizes(), x.options());
+    rms_norm_into(y, x, weight, epsilon);
+    return y;
+  }
   return x.scalar_type() == at::kFloat ? norm_rows<float>(x, weight, epsilon)
                                        : norm_rows<c10::BFloat16>(x, weight, epsilon);
 }

@@ -10,6 +10,7 @@
 
 #include "checkpoint/snapshot.h"
 #include "cuda/device_kernels.h"
+#include "cuda/device_stream.h"
 #include "policy/decoder.h"
 #include "policy/linear.h"
 #include "runtime/error.h"
@@ -20,6 +21,13 @@ namespace {
 
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// Uninitialised, with this thread's work on the device on a stream that graphs can be captured of.
+Weights weights_on(const std::string& name, const Shape& shape, const std::string& dtype) {
+  const at::Device device = parse_device(name);
+  leave_default_stream(device);
+  return allocate_weights(shape, device, parse_dtype(dtype));
 }
 
 }  // namespace
@@ -51,7 +59,7 @@ at::ScalarType parse_dtype(const std::string& dtype) {
 
 std::unique_ptr<Policy> Policy::create(const Shape& shape, const std::string& device, const std::string& dtype,
                                        uint64_t seed) {
-  std::unique_ptr<Policy> policy(new Policy(shape, allocate_weights(shape, parse_device(device), parse_dtype(dtype))));
+  std::unique_ptr<Policy> policy(new Policy(shape, weights_on(device, shape, dtype)));
   // Drawn on the CPU in float32 and rounded: one seed gives one model on every device.
   at::Generator generator = at::detail::createCPUGenerator(seed);
   for (const NamedSlice& slice : policy->weights_.slices(shape)) {
@@ -69,7 +77,7 @@ std::unique_ptr<Policy> Policy::create(const Shape& shape, const std::string& de
 
 std::unique_ptr<Policy> Policy::load(const Shape& shape, const SafetensorsReader& reader, const std::string& device,
                                      const std::string& dtype) {
-  std::unique_ptr<Policy> policy(new Policy(shape, allocate_weights(shape, parse_device(device), parse_dtype(dtype))));
+  std::unique_ptr<Policy> policy(new Policy(shape, weights_on(device, shape, dtype)));
   for (const NamedSlice& slice : policy->weights_.slices(shape)) {
     slice.of(slice.parameter->value).copy_(reader.get(slice.name, slice.shape));
   }

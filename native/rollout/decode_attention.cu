@@ -51,7 +51,7 @@ __global__ void __launch_bounds__(kThreads) decode_attention_kernel(const Argume
             first = static_cast<int>(blockIdx.y) % args.chunks * kGroup;
   const int split = static_cast<int>(blockIdx.z), length = call.lengths[sequence];
   const int begin = split * static_cast<int>(DecodeAttention::kSplit);
-  if (begin >= length) return;
+  if (begin >= length && split > 0) return;
   const int end = min(length, begin + static_cast<int>(DecodeAttention::kSplit));
   const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   const int worker = threadIdx.x / kLanes, element = threadIdx.x % kLanes * kElements;
@@ -138,7 +138,7 @@ __global__ void __launch_bounds__(kThreads) decode_attention_kernel(const Argume
     }
     const int64_t row = sequence * heads + head * group + first + g;
     if (args.splits == 1) {
-      static_cast<T*>(call.output)[row * kDim + dim] = to_element<T>(weighted / sum);
+      static_cast<T*>(call.output)[row * kDim + dim] = to_element<T>(length == 0 ? 0.0f : weighted / sum);
     } else {
       float* partial = call.partial + (row * args.splits + split) * (kDim + 2);
       partial[dim] = weighted;
@@ -167,7 +167,7 @@ __global__ void __launch_bounds__(kThreads) merge_splits_kernel(const Arguments 
       sum += partial[dim + 1] * factor;
       weighted += partial[i] * factor;
     }
-    static_cast<T*>(call.output)[row * dim + i] = to_element<T>(weighted / sum);
+    static_cast<T*>(call.output)[row * dim + i] = to_element<T>(splits == 0 ? 0.0f : weighted / sum);
   }
 }
 

@@ -16,13 +16,19 @@ std::vector<SampledToken> sample_rows(const at::Tensor& logits, const SampleKeys
   int64_t* to = host.mutable_data_ptr<int64_t>();
   std::copy(keys.counters.begin(), keys.counters.end(), std::copy(keys.seeds.begin(), keys.seeds.end(), to));
   const at::Tensor draws = upload(host, logits.device());
-  // Tokens, log-probs and entropies, one after the other: one transfer.
   const at::Tensor results = at::empty({3, rows}, logits.options());
-  float* out = results.mutable_data_ptr<float>();
+  sample_into(results, logits, draws.select(0, 0), draws.select(0, 1), options);
+  return sampled_tokens(results.to(at::kCPU), rows);
+}
+
+void sample_into(const at::Tensor& results, const at::Tensor& logits, const at::Tensor& seeds,
+                 const at::Tensor& counters, const GenerateOptions& options) {
+  const int64_t rows = logits.size(0);
+  auto* out = static_cast<float*>(results.data_ptr());
   const bool greedy = options.temperature == 0;
   const SampleRows args{.logits = logits.const_data_ptr<float>(),
-                        .seeds = reinterpret_cast<const uint64_t*>(draws.const_data_ptr<int64_t>()),
-                        .counters = draws.const_data_ptr<int64_t>() + rows,
+                        .seeds = reinterpret_cast<const uint64_t*>(seeds.const_data_ptr<int64_t>()),
+                        .counters = counters.const_data_ptr<int64_t>(),
                         .tokens = reinterpret_cast<int32_t*>(out),
                         .logprobs = out + rows,
                         .entropy = out + 2 * rows,
@@ -33,11 +39,14 @@ std::vector<SampledToken> sample_rows(const at::Tensor& logits, const SampleKeys
                         .scale = greedy ? 1.0f : static_cast<float>(1.0 / options.temperature),
                         .greedy = greedy};
   DeviceQueue(logits).run(&DeviceKernels::sample_rows, args);
-  const at::Tensor fetched = results.to(at::kCPU);
-  const float* values = fetched.const_data_ptr<float>();
+}
+
+std::vector<SampledToken> sampled_tokens(const at::Tensor& results, int64_t count) {
+  const int64_t rows = results.size(1);
+  const float* values = results.const_data_ptr<float>();
   const auto* tokens = reinterpret_cast<const int32_t*>(values);
   std::vector<SampledToken> sampled;
-  for (int64_t i = 0; i < rows; i++) {
+  for (int64_t i = 0; i < count; i++) {
     const float entropy = values[2 * rows + i];
     if (!std::isfinite(entropy)) throw_not_finite();
     sampled.push_back({tokens[i], values[rows + i], entropy});

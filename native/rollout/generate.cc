@@ -89,7 +89,13 @@ class Generation {
     const bool decoding =
         std::all_of(step.chunks.begin(), step.chunks.end(), [](const Chunk& chunk) { return chunk.count == 1; });
     const Span span(decoding ? "decode" : "prefill");
-    const Brief brief(decoding && decoded_++ % kTracedDecode != 0);
+    // A step that is replayed has little inside of it.
+    const Brief brief(decoding && !runner_.captures_graphs() && decoded_++ % kTracedDecode != 0);
+    if (runner_.decodes(step)) {
+      const std::vector<SampledToken> drawn = runner_.decode(step, blocks_, options_);
+      for (size_t i = 0; i < drawn.size(); i++) add(*step.chunks[i].sequence, drawn[i]);
+      return;
+    }
     std::vector<Sequence*> sequences;
     const at::Tensor logits = runner_.run(step, blocks_, sequences);
     const Span sample("sample");
@@ -101,22 +107,21 @@ class Generation {
       for (Sequence* other : scheduler_.fork(*sequences[i])) rows.emplace_back(other, row);
     }
     const std::vector<SampledToken> drawn = draw(logits, rows);
-    for (size_t i = 0; i < rows.size(); i++) {
-      if (append(*rows[i].first, drawn[i])) scheduler_.finish(*rows[i].first);
-    }
+    for (size_t i = 0; i < rows.size(); i++) add(*rows[i].first, drawn[i]);
+  }
+
+  void add(Sequence& sequence, const SampledToken& sampled) {
+    if (append(sequence, sampled)) scheduler_.finish(sequence);
   }
 
   // A token for each of these sequences, from a row of the logits.
   std::vector<SampledToken> draw(const at::Tensor& logits, const std::vector<std::pair<Sequence*, int64_t>>& rows) {
-    const auto index_of = [](const Sequence& sequence) {
-      return static_cast<int64_t>(sequence.tokens.size()) - sequence.prompt_length;
-    };
     if (!rows.empty() && device_kernels(logits.device())) {
       SampleKeys keys;
       std::vector<int64_t> from;
       for (const auto& [sequence, row] : rows) {
         keys.seeds.push_back(static_cast<int64_t>(sequence->seed));
-        keys.counters.push_back(index_of(*sequence));
+        keys.counters.push_back(sequence->sampled());
         from.push_back(row);
       }
       const bool all = logits.size(0) == static_cast<int64_t>(rows.size());
@@ -127,7 +132,7 @@ class Generation {
       for (int64_t i = begin; i < end; i++) {
         const auto& [sequence, row] = rows[i];
         drawn[i] = sample_token(logits.const_data_ptr<float>() + row * vocab_size_, vocab_size_, options_,
-                                uniform(sequence->seed, static_cast<uint64_t>(index_of(*sequence))));
+                                uniform(sequence->seed, static_cast<uint64_t>(sequence->sampled())));
       }
     });
     return drawn;

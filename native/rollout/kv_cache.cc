@@ -40,7 +40,7 @@ int64_t KvCache::block_bytes(const Shape& shape, at::ScalarType dtype) {
 }
 
 void KvCache::reserve(int64_t blocks, int64_t most_blocks) {
-  if (blocks <= block_count_) return;
+  if (holds(blocks)) return;
   const int64_t count = std::min(most_blocks, std::max({blocks, block_count_ * 2, int64_t{64}}));
   for (std::vector<at::Tensor>* pool : {&keys_, &values_}) {
     for (at::Tensor& layer : *pool) {

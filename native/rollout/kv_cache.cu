@@ -15,6 +15,7 @@ __global__ void __launch_bounds__(kThreads) store_keys_kernel(const StoreKeys ar
   using Values = Pack<T, kWidth>;
   const int64_t token = blockIdx.x, packs = args.width / kWidth, from = token * args.stride / kWidth;
   const int64_t to = args.slots[token] * packs;
+  if (to < 0) return;
   const Values *keys = static_cast<const Values *>(args.keys) + from,
                *values = static_cast<const Values *>(args.values) + from;
   Values *key_slot = static_cast<Values *>(args.key_pool) + to,

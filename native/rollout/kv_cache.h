@@ -19,7 +19,8 @@ class KvCache {
   // Bytes of one block over all layers.
   static int64_t block_bytes(const Shape& shape, at::ScalarType dtype);
 
-  // Makes the pool at least so many blocks long; it doubles, but not beyond `most_blocks`.
+  bool holds(int64_t blocks) const { return blocks <= block_count_; }
+  // Makes the pool at least so many blocks long, elsewhere in memory; it doubles, but not beyond `most_blocks`.
   void reserve(int64_t blocks, int64_t most_blocks);
   void copy(const std::vector<BlockCopy>& copies);
   // Writes the keys and values of tokens, [n, Hkv D] each, into their slots.

@@ -19,11 +19,34 @@ ModelRunner::ModelRunner(Policy& policy, const Cancel& cancel)
     : shape_(policy.shape()),
       weights_(policy.weights()),
       cancel_(cancel),
-      cache_(shape_, weights_.device, weights_.dtype) {}
+      cache_(shape_, weights_.device, weights_.dtype) {
+  if (device_kernels(weights_.device) && DecodeAttention::has(shape_.head_dim)) {
+    decoder_.emplace(shape_, weights_, cache_);
+  }
+}
 
-at::Tensor ModelRunner::run(const Step& step, const BlockManager& blocks, std::vector<Sequence*>& sequences) {
+void ModelRunner::prepare_cache(const Step& step, const BlockManager& blocks) {
+  if (decoder_ && !cache_.holds(blocks.block_count())) decoder_->drop_graphs();
   cache_.reserve(blocks.block_count(), blocks.most_blocks());
   cache_.copy(step.copies);
+}
+
+bool ModelRunner::decodes(const Step& step) const {
+  return decoder_ && std::all_of(step.chunks.begin(), step.chunks.end(), [](const Chunk& chunk) {
+           return chunk.count == 1 && chunk.sequence->started() && chunk.sequence->uncomputed() == 0;
+         });
+}
+
+std::vector<SampledToken> ModelRunner::decode(const Step& step, const BlockManager& blocks,
+                                              const GenerateOptions& options) {
+  prepare_cache(step, blocks);
+  std::vector<Sequence*> sequences;
+  for (const Chunk& chunk : step.chunks) sequences.push_back(chunk.sequence);
+  return decoder_->decode(sequences, options);
+}
+
+at::Tensor ModelRunner::run(const Step& step, const BlockManager& blocks, std::vector<Sequence*>& sequences) {
+  prepare_cache(step, blocks);
   singles_.clear();
   longer_.clear();
   tables_.clear();

@@ -8,6 +8,7 @@
 
 #include "policy/packing.h"
 #include "policy/policy.h"
+#include "rollout/device_decoder.h"
 #include "rollout/device_step.h"
 #include "rollout/kv_cache.h"
 #include "rollout/scheduler.h"
@@ -23,7 +24,15 @@ class ModelRunner {
   // sequence of the step that is in the cache as a whole now; `sequences` names them.
   at::Tensor run(const Step& step, const BlockManager& blocks, std::vector<Sequence*>& sequences);
 
+  // Whether `decode` takes the step: every chunk is the last token of a sequence that has started, and the device has
+  // kernels for all of it.
+  bool decodes(const Step& step) const;
+  // The next token of each of the step's sequences.
+  std::vector<SampledToken> decode(const Step& step, const BlockManager& blocks, const GenerateOptions& options);
+  bool captures_graphs() const { return decoder_ && decoder_->captures(); }
+
  private:
+  void prepare_cache(const Step& step, const BlockManager& blocks);
   at::Tensor attend(int64_t layer, const at::Tensor& qkv);
   at::Tensor attend_chunks(int64_t layer, const at::Tensor& qkv);
 
@@ -31,6 +40,7 @@ class ModelRunner {
   Weights& weights_;
   const Cancel& cancel_;
   KvCache cache_;
+  std::optional<DeviceDecoder> decoder_;
 
   // Of the step under way: chunks of one token come first.
   std::vector<Chunk> singles_, longer_;

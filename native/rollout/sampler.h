@@ -31,4 +31,11 @@ struct SampleKeys {
 // logits [n, V] float32 on a device that has kernels: one launch, one transfer each way.
 std::vector<SampledToken> sample_rows(const at::Tensor& logits, const SampleKeys& keys, const GenerateOptions& options);
 
+// The launch: tokens (the bits of an int32), log-probs and entropies to results [3, n] float32; seeds and counters [n]
+// int64 on the device.
+void sample_into(const at::Tensor& results, const at::Tensor& logits, const at::Tensor& seeds,
+                 const at::Tensor& counters, const GenerateOptions& options);
+// The first `count` of results [3, n], which are on the CPU by now.
+std::vector<SampledToken> sampled_tokens(const at::Tensor& results, int64_t count);
+
 }  // namespace magic

@@ -25,7 +25,8 @@ struct Sequence {
   BlockTable table;  // of the tokens that are in the cache
 
   int64_t uncomputed() const { return static_cast<int64_t>(tokens.size()) - table.length; }
-  bool started() const { return static_cast<int64_t>(tokens.size()) > prompt_length; }
+  int64_t sampled() const { return static_cast<int64_t>(tokens.size()) - prompt_length; }
+  bool started() const { return sampled() > 0; }
 };
 
 // The last `count` tokens of a sequence's table are to be computed.

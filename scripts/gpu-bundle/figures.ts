@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Policy } from '../../src/index.ts'
 import { loadAddon } from '../../src/native/load.ts'
+import { startNativeTrace, stopNativeTrace } from '../../src/native/trace.ts'
 
 /**
  * Speed and memory of an update and of generation, random weights in the shape of SmolLM2-135M.
@@ -41,7 +42,31 @@ async function repeated(work: () => Promise<number>): Promise<number> {
   return median(seconds)
 }
 
+/** The steps of a generation: median milliseconds of those that were replayed from a graph, and of those that were not. */
+async function decodeSteps(generate: () => Promise<unknown>): Promise<string[]> {
+  await startNativeTrace()
+  await generate()
+  const { names, name, begin, end } = await stopNativeTrace()
+  const spans = Array.from(name, (index, at) => ({ name: names[index]!, begin: begin[at]!, end: end[at]! }))
+  const times: Record<string, number[]> = { 'from its graph': [], 'kernel by kernel': [] }
+  for (const step of spans.filter((span) => span.name === 'decode')) {
+    const inside = new Set(
+      spans.filter((span) => span.begin >= step.begin && span.end <= step.end).map((span) => span.name),
+    )
+    if (inside.has('capture')) continue
+    times[inside.has('replay') ? 'from its graph' : 'kernel by kernel']!.push((step.end - step.begin) / 1000)
+  }
+  const refused = new Set(spans.map((span) => span.name).filter((span) => span.startsWith('not captured')))
+  return [
+    ...Object.entries(times).map(([how, each]) =>
+      each.length > 0 ? `${how} ${median(each).toFixed(2)} ms (${each.length} steps)` : `${how}: none`,
+    ),
+    ...refused,
+  ]
+}
+
 const rows: string[] = []
+const steps: string[] = []
 if (loadAddon().versions().cudaAvailable) {
   for (const dtype of ['float32', 'bfloat16'] as const) {
     using policy = await Policy.create(smollm2, { device: 'cuda', dtype, seed: 1n })
@@ -63,6 +88,9 @@ if (loadAddon().versions().cudaAvailable) {
       await policy.generate([prompt], options)
       return (performance.now() - start) / 1000
     })
+    steps.push(
+      `decode step of 64 sequences, ${dtype}: ${(await decodeSteps(() => policy.generate([prompt], options))).join(', ')}`,
+    )
     const speed = (tokens: number, seconds: number) => `${(tokens / seconds).toFixed(0)}`
     rows.push(
       `| update, 16 x 512 tokens, ${dtype} | ${speed(batch.tokenIds.length, update)} | ${(peak / 1e9).toFixed(2)} |`,
@@ -71,6 +99,6 @@ if (loadAddon().versions().cudaAvailable) {
   }
 }
 const table = ['| on CUDA, SmolLM2-135M | tokens/s | peak GB |', '|---|---|---|', ...rows].join('\n')
-const text = rows.length > 0 ? table : 'not measured: libtorch sees no CUDA device here'
+const text = rows.length > 0 ? [table, '', ...steps].join('\n') : 'not measured: libtorch sees no CUDA device here'
 writeFileSync(join(folder, 'figures.md'), `${text}\n`)
 console.log(text)

@@ -5,7 +5,10 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "fibers.h"
 
@@ -42,12 +45,47 @@ inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSucce
 inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) { return *value = 9, cudaSuccess; }
 inline const char* cudaGetErrorString(cudaError_t) { return "invalid argument"; }
 
+// Launches that are recorded in place of being run: kernels, grids and arguments by value, as a device keeps them.
+using Launches = std::vector<std::function<void()>>;
+using cudaGraph_t = Launches*;
+using cudaGraphExec_t = Launches*;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
+
+inline Launches* capturing = nullptr;
+
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  if (!stream || capturing) return cudaErrorInvalidValue;
+  capturing = new Launches;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
+  *graph = std::exchange(capturing, nullptr);
+  return *graph ? cudaSuccess : cudaErrorInvalidValue;
+}
+inline cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t* runnable, cudaGraph_t graph, unsigned long long) {
+  *runnable = new Launches(*graph);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) { return delete graph, cudaSuccess; }
+inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t runnable) { return delete runnable, cudaSuccess; }
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t runnable, cudaStream_t) {
+  for (const auto& launch : *runnable) launch();
+  return cudaSuccess;
+}
+
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
   const dim3 grid = config->gridDim, block = config->blockDim;
   if (block.x == 0 || block.x > 1024 || block.x % 32 != 0 || grid.y > 65535 || grid.z > 65535) {
     return cudaErrorInvalidValue;
+  }
+  if (capturing) {
+    const auto values = std::make_tuple(arguments...);
+    capturing->push_back([copy = *config, kernel, values] {
+      std::apply([&](const auto&... each) { cudaLaunchKernelEx(&copy, kernel, each...); }, values);
+    });
+    return cudaSuccess;
   }
   gridDim = grid;
   blockDim = block;
