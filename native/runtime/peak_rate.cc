@@ -45,8 +45,9 @@ double measure(c10::Device device, c10::ScalarType dtype) {
 
 double peak_flops(c10::Device device, c10::ScalarType dtype) {
   static std::map<std::pair<std::string, c10::ScalarType>, double> known;
-  const auto [found, added] = known.try_emplace({device.str(), dtype}, 0.0);
-  if (added) found->second = measure(device, dtype);
+  const std::pair<std::string, c10::ScalarType> key{device.str(), dtype};
+  auto found = known.find(key);
+  if (found == known.end()) found = known.emplace(key, measure(device, dtype)).first;
   return found->second;
 }
 
