@@ -26,22 +26,25 @@ std::vector<SampledToken> DeviceDecoder::decode(const std::vector<Sequence*>& se
     forward_.reserve(size);
   }
   batch_.send(sequences, size);
-  // By value, as a graph keeps the addresses that it was captured with.
-  run(size,
-      [this, &options, cache = cache_, tensors = batch_.tensors(size)] { forward_.run(cache, tensors, options); });
+  run(size, options);
   const Span span("sample");
   return batch_.fetch(size, static_cast<int64_t>(sequences.size()));
 }
 
-void DeviceDecoder::run(DecodeSize size, const std::function<void()>& work) {
-  if (!captures_) return work();
-  if (sizes_.size() == kMostSizes && !sizes_.contains(size)) sizes_.clear();
+void DeviceDecoder::run(DecodeSize size, const GenerateOptions& options) {
+  if (sizes_.size() == kMostSizes && !sizes_.contains(size)) drop_graphs();
   Seen& seen = sizes_[size];
-  if (!seen.graph && seen.times++ == kUncaptured) {
+  if (!seen.graph) {
+    // By value, as a graph keeps the addresses that it was captured with.
+    const auto work = [this, &options, cache = cache_, tensors = batch_.tensors(size)] {
+      forward_.run(cache, tensors, options);
+    };
+    if (!captures_ || seen.times++ < kUncaptured) return work();
     seen.graph = DeviceGraph::record(device_, work);
     captures_ = seen.graph != nullptr;
+    if (!captures_) return work();
   }
-  seen.graph ? seen.graph->replay() : work();
+  seen.graph->replay();
 }
 
 }  // namespace magic

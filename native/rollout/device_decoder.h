@@ -31,7 +31,7 @@ class DeviceDecoder {
     std::unique_ptr<DeviceGraph> graph;
   };
 
-  void run(DecodeSize size, const std::function<void()>& work);
+  void run(DecodeSize size, const GenerateOptions& options);
 
   at::Device device_;
   const KvCache& cache_;

@@ -17,7 +17,7 @@ const shape: ModelConfig = {
   rope_theta: 10_000,
   tie_word_embeddings: true,
 }
-const qwen3 = { ...shape, architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3' }
+export const qwen3: ModelConfig = { ...shape, architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3' }
 const qwen2 = { ...shape, architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2', hidden_size: 256 }
 
 /** Bytes of a block of 16 tokens, float32. */
@@ -67,10 +67,10 @@ async function decoded(device: 'cpu' | 'cuda', each: Case): Promise<DecodeRun> {
     ...(lora && { lora: { rank: 4, alpha: 8, targetModules: ['q_proj', 'v_proj', 'o_proj', 'down_proj'] } }),
   })
   if (lora) {
-    // B is zero before
+    // B is zero before; with this epsilon no sign of a gradient near zero decides
     const batch = { tokenIds: Int32Array.from(random.integers(40, 331)), offsets: Int32Array.of(0, 40) }
     const training = { ...batch, promptLengths: Int32Array.of(3), advantages: Float32Array.of(1) }
-    await policy.trainStep(training, { learningRate: 0.05 })
+    await policy.trainStep(training, { learningRate: 0.5, epsilon: 0.01 })
   }
   const prompts: GeneratePrompt[] = lengths.map((length) => ({
     promptTokenIds: Int32Array.from(random.integers(length, 331)),
