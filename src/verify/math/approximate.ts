@@ -15,6 +15,13 @@ export interface Complex {
  */
 const UNSAID_BASE = rational(1_908_473_127n, 1_000_000_000n)
 
+/** A divisor that may be 0 but for rounding, which would make anything of the quotient. More bits may tell. */
+export class DivisorLost extends RangeError {
+  constructor() {
+    super('division by zero')
+  }
+}
+
 /**
  * Evaluates expressions as complex numbers of many bits, by principal values; odd roots of negative numbers are real.
  * Keeps an account of what rounding may have done.
@@ -101,8 +108,7 @@ export class Approximation {
 
   #divide(a: Complex, b: Complex): Complex {
     const f = this.#float
-    // A divisor that is 0 but for rounding would make anything of the quotient.
-    if (size(b) < this.largest - f.bits / 2) throw new RangeError('division by zero')
+    if (size(b) < this.largest - f.bits / 2) throw new DivisorLost()
     if (b.im.mantissa === 0n) {
       return { re: this.#noted(f.divide(a.re, b.re)), im: a.im.mantissa === 0n ? ZERO_REAL : f.divide(a.im, b.re) }
     }

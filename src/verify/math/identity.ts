@@ -1,4 +1,4 @@
-import { Approximation, size } from './approximate.ts'
+import { Approximation, DivisorLost, size } from './approximate.ts'
 import { constantSpread } from './constant-spread.ts'
 import { exactValue, type Point } from './exact.ts'
 import { children, type Expression, number, some, symbols, withChildren } from './expression.ts'
@@ -10,7 +10,7 @@ const POINTS = 4
 const NOWHERE: Point = new Map()
 /** Bits of the evaluation; more of them where fewer leave it open. */
 const PRECISIONS = [192, 448, 1600]
-/** Where the constants lie so far apart that fewer would miss the small ones. */
+/** Where the constants lie so far apart that fewer would miss the small ones, and without variables, where it is done once. */
 const MOST_BITS = 6400
 /** Bits that rounding may have spoiled. */
 const SPOILED = 60
@@ -75,15 +75,27 @@ function agreeAt(a: Expression, b: Expression, at: Point): boolean | null {
     const [x, y] = [exactValue(a, at), exactValue(b, at)]
     if (x && y) return equalRationals(x, y)
     const needed = 2 * Math.max(constantSpread(a), constantSpread(b))
-    for (const bits of needed > PRECISIONS.at(-1)! ? [...PRECISIONS, MOST_BITS] : PRECISIONS) {
-      const agrees = agreeTo(bits, a, b, at, isZero(x) || isZero(y))
-      if (agrees === false || (agrees && bits >= needed)) return agrees
+    let lost: DivisorLost | undefined
+    for (const bits of precisions(needed, at.size === 0)) {
+      try {
+        lost = undefined
+        const agrees = agreeTo(bits, a, b, at, isZero(x) || isZero(y))
+        if (agrees === false || (agrees && bits >= needed)) return agrees
+      } catch (error) {
+        if (!(error instanceof DivisorLost)) throw error
+        lost = error
+      }
     }
+    if (lost) throw lost
     return false
   } catch (error) {
     if (error instanceof RangeError) return null
     throw error
   }
+}
+
+function precisions(needed: number, constant: boolean): number[] {
+  return constant || needed > PRECISIONS.at(-1)! ? [...PRECISIONS, MOST_BITS] : PRECISIONS
 }
 
 /** Null where so many bits leave it open. */
