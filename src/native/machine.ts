@@ -4,8 +4,16 @@ import { statfs } from 'node:fs/promises'
 export type Libc = 'glibc' | 'musl'
 
 export function systemLibc(): Libc {
-  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
-  return header.glibcVersionRuntime ? 'glibc' : 'musl'
+  const report = process.report as NodeJS.ProcessReport & { excludeNetwork?: boolean }
+  const { excludeNetwork = false } = report
+  // else it asks the DNS for the names of whom open sockets are connected to
+  report.excludeNetwork = true
+  try {
+    const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
+    return header.glibcVersionRuntime ? 'glibc' : 'musl'
+  } finally {
+    report.excludeNetwork = excludeNetwork
+  }
 }
 
 /** Bytes that this user may still write where a folder lies; undefined where its file system does not tell. */

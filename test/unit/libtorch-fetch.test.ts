@@ -242,6 +242,7 @@ test('nothing is fetched for musl', async (t) => {
 
 test('this machine answers for itself', async (t) => {
   t.is(systemLibc(), existsSync('/etc/alpine-release') ? 'musl' : 'glibc')
+  t.false((process.report as { excludeNetwork?: boolean }).excludeNetwork, 'as it was')
   const free = await freeBytes(temporary(t))
   t.true(free === undefined || (Number.isSafeInteger(free) && free >= 0))
 })
