@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -170,9 +170,16 @@ function checkContract(path: string, native: Partial<NativeAddon>): void {
 
 /** A fetched libtorch may have been damaged since: what the first look at it can't see. */
 function fetchAnew({ root, cuda }: Libtorch, env: Environment): string {
-  const folder = [root, dirname(root)].find((path) => dirname(path) === cacheFolder(env))
+  // a libtorch's root is without symbolic links
+  const cache = existsSync(cacheFolder(env)) ? realpathSync(cacheFolder(env)) : undefined
+  const folder = [root, dirname(root)].find((path) => dirname(path) === cache)
   if (!folder) return ''
-  return `If its message names a library of ${root}, that one is damaged: rm -r ${folder}, then npx magic-grpo libtorch install ${cuda ? '--cuda' : '--cpu'}\n`
+  return `If its message names a library of ${root}, that one is damaged: rm -r ${shellWord(folder)}, then npx magic-grpo libtorch install ${cuda ? '--cuda' : '--cpu'}\n`
+}
+
+/** As a shell takes it for one word. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
 const addonSolutions = `Possible solutions:

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -134,8 +135,9 @@ test('no libtorch at all: the folder that is gone is named, with what to do', (t
 
 test('a damaged libtorch in the cache folder is named, whether its header shows it or not', (t) => {
   const folder = copiedAddon(t, { version: built.version, libtorch: '' })
-  const cached = join(folder, `cache/libtorch-${LIBTORCH_VERSION}-cpu`)
+  const cached = join(folder, `the user's/libtorch-${LIBTORCH_VERSION}-cpu`)
   mkdirSync(join(cached, 'lib'), { recursive: true })
+  symlinkSync(dirname(cached), join(folder, 'cache'))
   symlinkSync(join(libtorch.root, 'include'), join(cached, 'include'))
   writeFileSync(join(cached, 'build-version'), `${LIBTORCH_VERSION}+cpu`)
   for (const name of ['libtorch.so', 'libc10.so'])
@@ -156,7 +158,8 @@ test('a damaged libtorch in the cache folder is named, whether its header shows 
   copyFileSync(join(libtorch.root, 'lib/libc10.so'), cpu)
   const wrong = loadIn(folder, env)
   t.is(wrong.code, 'ADDON_CRASHED')
-  t.true(wrong.message!.includes(`rm -r ${cached}, then npx magic-grpo libtorch install --cpu`), wrong.message)
+  const quoted = `'${realpathSync(cached).replace("'", "'\\''")}'`
+  t.true(wrong.message!.includes(`rm -r ${quoted}, then npx magic-grpo libtorch install --cpu`), wrong.message)
 })
 
 test('LIBTORCH that names nothing is told by its name', (t) => {
