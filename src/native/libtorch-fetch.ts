@@ -30,6 +30,8 @@ const UNPACKED: Record<LibtorchBuild, number> = { cpu: 0.48e9, cuda: 3.9e9 }
 
 const run = promisify(execFile)
 
+const ENDING: NodeJS.Signals[] = ['SIGINT', 'SIGTERM']
+
 interface FetchReport {
   note(text: string): void
   /** bytes of the wheel so far, and in all where that is known */
@@ -82,7 +84,7 @@ export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorc
       // what a killed one left; the lock says that it is gone
       for (const name of await readdir(cache))
         if (name.startsWith(`fetch-${build}-`)) await rm(join(cache, name), { recursive: true, force: true })
-      await needSpace(cache, build, options.freeBytes ?? freeBytes)
+      await makeRoom(cache, target, build, options.freeBytes ?? freeBytes)
       const temporary = await mkdtemp(join(cache, `fetch-${build}-`))
       try {
         const wheels = await fetchWheels(temporary, { build, env, report, retryDelay, index })
@@ -103,17 +105,29 @@ export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorc
   )
 }
 
-/** Before anything is fetched: a full disk would else tell after some gigabytes. */
-async function needSpace(cache: string, build: LibtorchBuild, freeOf: typeof freeBytes): Promise<void> {
+/**
+ * Before anything is fetched: a full disk would else tell after some gigabytes. Where it takes that to make room, what the new
+ * one replaces goes first.
+ */
+async function makeRoom(cache: string, target: string, build: LibtorchBuild, freeOf: typeof freeBytes): Promise<void> {
   const free = await freeOf(cache)
-  // what an earlier try has fetched
-  const needed = Math.max(0, WHEELS[build] - (await sizeOf(partsFolder(cache)))) + UNPACKED[build]
+  const parts = partsFolder(cache)
+  const ofBuild = await sizeOf(parts, (name) => name.includes('+cpu') === (build === 'cpu'))
+  const needed = Math.max(0, WHEELS[build] - ofBuild) + UNPACKED[build]
   if (free === undefined || free >= needed) return
+  const replaced = await sizeOf(target)
+  if (free + replaced >= needed) return await rm(target, { recursive: true, force: true })
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
+  const unused = (await sizeOf(parts)) - ofBuild
+  const removable = [
+    ...(replaced > 0 ? [`${target} (${gigabytes(replaced)}, damaged)`] : []),
+    ...(unused > 0 ? [`${parts} (${gigabytes(unused)} for the other build)`] : []),
+  ]
   throw new NativeError(
     'FILE',
     `${cache} has ${gigabytes(free)} free, and libtorch for ${build === 'cuda' ? 'CUDA' : 'the CPU'} needs ${gigabytes(needed)} there ` +
-      `(${gigabytes(UNPACKED[build])} of it stays): make room, or MAGIC_GRPO_CACHE=DIR names another folder`,
+      `(${gigabytes(UNPACKED[build])} of it stays): make room${removable.length > 0 ? ` (${removable.join(' and ')} can go)` : ''}, ` +
+      'or MAGIC_GRPO_CACHE=DIR names another folder',
   )
 }
 
@@ -173,7 +187,7 @@ async function wheelsByPip(folder: string, { build, env, report, index }: Fetchi
     for (const python of [undefined, '3.12', '3.13', '3.11', '3.10']) {
       const version = python ? ['--python-version', python] : []
       try {
-        await run(command!, [...first, ...fixed, ...quiet, ...version], { env: { ...env, TMPDIR: parts } })
+        await runToEnd(command!, [...first, ...fixed, ...quiet, ...version], { ...env, TMPDIR: parts })
         const wheels = (await readdir(folder)).filter((name) => /^(torch|nvidia_\w+)-.*\.whl$/.test(name))
         if (wheels.length > 0) return wheels.map((name) => join(folder, name))
       } catch (error) {
@@ -187,6 +201,26 @@ async function wheelsByPip(folder: string, { build, env, report, index }: Fetchi
     clearInterval(timer)
   }
   throw new Error(`pip download: ${reason}`)
+}
+
+/** A signal that ends this process ends the program as well, which would else go on downloading. */
+async function runToEnd(command: string, args: string[], env: Environment): Promise<void> {
+  const running = run(command, args, { env })
+  const end = (signal: NodeJS.Signals) => {
+    running.child.kill()
+    release()
+    // does what it would have done, unless another handler decides
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
+  }
+  const release = () => {
+    for (const signal of ENDING) process.off(signal, end)
+  }
+  for (const signal of ENDING) process.on(signal, end)
+  try {
+    await running
+  } finally {
+    release()
+  }
 }
 
 async function wheelsByIndex(folder: string, options: Fetching): Promise<string[]> {
@@ -228,10 +262,12 @@ async function findPip(env: Environment): Promise<string[] | undefined> {
   return undefined
 }
 
-async function sizeOf(folder: string): Promise<number> {
+/** Of the files in a folder whose names `counts`, bytes. */
+async function sizeOf(folder: string, counts: (name: string) => boolean = () => true): Promise<number> {
   let bytes = 0
   for (const entry of await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => [])) {
-    if (entry.isFile()) bytes += (await stat(join(entry.parentPath, entry.name)).catch(() => undefined))?.size ?? 0
+    if (entry.isFile() && counts(entry.name))
+      bytes += (await stat(join(entry.parentPath, entry.name)).catch(() => undefined))?.size ?? 0
   }
   return bytes
 }

@@ -1,113 +1,16 @@
-import { createHash } from 'node:crypto'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { hostname, tmpdir } from 'node:os'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { crc32 } from 'node:zlib'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { cachedLibtorch } from '../../src/native/libtorch.ts'
-import { type FetchOptions, fetchLibtorch } from '../../src/native/libtorch-fetch.ts'
 import { withLock } from '../../src/native/lock.ts'
 import { freeBytes, systemLibc } from '../../src/native/machine.ts'
 import { unpack } from '../../src/native/unpack.ts'
 import { SHARED_LIBRARY } from './shared-library.ts'
-
-/** A zip of stored files with Unix modes, as wheels are. */
-function zip(files: Record<string, string>, mode = 0o100755): Buffer {
-  const locals: Buffer[] = []
-  const directory: Buffer[] = []
-  let offset = 0
-  for (const [name, text] of Object.entries(files)) {
-    const [nameBytes, data] = [Buffer.from(name), Buffer.from(text)]
-    const common = Buffer.alloc(26)
-    common.writeUInt16LE(20, 0)
-    common.writeUInt32LE(crc32(data), 10)
-    common.writeUInt32LE(data.length, 14)
-    common.writeUInt32LE(data.length, 18)
-    common.writeUInt16LE(nameBytes.length, 22)
-    const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), common, nameBytes, data])
-    const rest = Buffer.alloc(14)
-    rest.writeUInt32LE(mode * 0x10000, 6)
-    rest.writeUInt32LE(offset, 10)
-    directory.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\x03', 'latin1'), common, rest, nameBytes]))
-    locals.push(local)
-    offset += local.length
-  }
-  const end = Buffer.alloc(22)
-  end.write('PK\x05\x06', 'latin1')
-  end.writeUInt16LE(directory.length, 8)
-  end.writeUInt16LE(directory.length, 10)
-  end.writeUInt32LE(Buffer.concat(directory).length, 12)
-  end.writeUInt32LE(offset, 16)
-  return Buffer.concat([...locals, ...directory, end])
-}
-
-const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64'
-const wheelName = `torch-2.13.0+cpu-cp312-cp312-manylinux_2_28_${machine}.whl`
-const wheel = zip({
-  'torch/version.py': "__version__ = '2.13.0+cpu'\n",
-  'torch/include/ATen/core/Tensor.h': '#pragma once\n',
-  'torch/lib/libtorch_cpu.so': SHARED_LIBRARY,
-  'torch/lib/libc10.so': SHARED_LIBRARY,
-  'torch/lib/libtorch.so': SHARED_LIBRARY,
-  'torch/lib/libtorch_python.so': 'python',
-  'torch/share/cmake/Torch/TorchConfig.cmake': '# cmake\n',
-  'torch/nn/functional.py': 'pass\n',
-  'torch-2.13.0+cpu.dist-info/licenses/LICENSE': 'BSD\n',
-})
-const sha256 = createHash('sha256').update(wheel).digest('hex')
-
-function temporary(t: ExecutionContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'fetch-test-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
-
-/** An index in pip's simple layout with one wheel; answers how often the wheel was asked for. */
-async function index(t: ExecutionContext, announced = sha256) {
-  const asked = { wheels: 0 }
-  const server = createServer((request, response) => {
-    if (request.url === '/whl/cpu/torch/') {
-      const links = [
-        `<a href="/whl/cpu/torch-2.13.0%2Bcpu-cp312-cp312-win_amd64.whl#sha256=${'0'.repeat(64)}">windows</a>`,
-        `<a href="/whl/cpu/${wheelName.replaceAll('+', '%2B')}#sha256=${announced}">${wheelName}</a>`,
-      ]
-      response.end(`<!DOCTYPE html><html><body>${links.join('<br>')}</body></html>`)
-    } else if (request.url?.endsWith('.whl')) {
-      asked.wheels++
-      response.end(wheel)
-    } else response.writeHead(404).end()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => server.close())
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/whl/cpu`, asked }
-}
-
-/** Whatever machine the test runs on. */
-function fetchHere(options: FetchOptions) {
-  return fetchLibtorch({ libc: 'glibc', freeBytes: async () => undefined, ...options })
-}
-
-/** A pip that runs this shell script; "$@" are pip's arguments. */
-function fakePip(folder: string, script: string): string {
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'pip'), `#!/bin/sh\n[ "$1" = --version ] && exit 0\n${script}\n`)
-  chmodSync(join(folder, 'pip'), 0o755)
-  return folder
-}
+import { fakePip, fetchHere, index, temporary, wheel, wheelName, zip } from './wheel-fixtures.ts'
 
 test('without pip the wheel comes from the index, and only what C++ needs is unpacked', async (t) => {
   const env = { MAGIC_GRPO_CACHE: temporary(t), PATH: '' }
@@ -203,6 +106,26 @@ test('a pip that fails for another reason than the Python is not asked for other
   t.is(readFileSync(join(folder, 'asked'), 'utf8'), 'asked\n')
 })
 
+test('a signal that ends the fetch ends its pip', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const folder = temporary(t)
+    // ends with the test where nobody ends it
+    const script = `trap "echo > '${folder}/ended'; exit 1" TERM
+echo > '${folder}/begun'
+while [ -d '${folder}' ]; do /bin/sleep 0.1; done`
+    const env = { MAGIC_GRPO_CACHE: join(folder, 'cache'), PATH: fakePip(join(folder, 'bin'), script) }
+    const source = `import { fetchHere } from ${JSON.stringify(new URL('wheel-fixtures.ts', import.meta.url).href)}
+      await fetchHere({ env: ${JSON.stringify(env)}, index: 'http://127.0.0.1:1/' })`
+    const child = spawn(process.execPath, ['--import=tsx', '--input-type=module', '-e', source], { stdio: 'ignore' })
+    const ended = once(child, 'exit')
+    while (!existsSync(join(folder, 'begun')) && child.exitCode === null) await sleep(50)
+    child.kill(signal)
+    t.deepEqual(await ended, [null, signal])
+    for (let tries = 0; tries < 300 && !existsSync(join(folder, 'ended')); tries++) await sleep(50)
+    t.true(existsSync(join(folder, 'ended')), signal)
+  }
+})
+
 test('a cache folder that cannot be written is named, with the variable for another', async (t) => {
   const file = join(temporary(t), 'file')
   writeFileSync(file, '')
@@ -210,25 +133,6 @@ test('a cache folder that cannot be written is named, with the variable for anot
     code: 'FILE',
     message: /file\/cache cannot be written: ENOTDIR.* MAGIC_GRPO_CACHE=DIR names another folder/,
   })
-})
-
-test('a disk that is too full is told before anything is fetched', async (t) => {
-  const env = { MAGIC_GRPO_CACHE: temporary(t), PATH: '' }
-  const { url, asked } = await index(t)
-  const fetchWith = (free: number, build: 'cpu' | 'cuda' = 'cpu') =>
-    fetchHere({ env, index: url, build, freeBytes: async () => free })
-  await t.throwsAsync(fetchWith(0.5e9), {
-    code: 'FILE',
-    message: `${env.MAGIC_GRPO_CACHE} has 0.5 GB free, and libtorch for the CPU needs 0.7 GB there (0.5 GB of it stays): make room, or MAGIC_GRPO_CACHE=DIR names another folder`,
-  })
-  await t.throwsAsync(fetchWith(6e9, 'cuda'), { code: 'FILE', message: /has 6\.0 GB free, .* for CUDA needs 6\.4 GB/ })
-  t.is(asked.wheels, 0)
-  t.deepEqual(readdirSync(env.MAGIC_GRPO_CACHE), [])
-  // most of the wheel is there from an earlier try
-  mkdirSync(join(env.MAGIC_GRPO_CACHE, 'downloads'))
-  writeFileSync(join(env.MAGIC_GRPO_CACHE, 'downloads/other.whl.part'), '')
-  truncateSync(join(env.MAGIC_GRPO_CACHE, 'downloads/other.whl.part'), 180e6)
-  t.is((await fetchWith(0.5e9)).foundBy, 'cache')
 })
 
 test('nothing is fetched for musl', async (t) => {
