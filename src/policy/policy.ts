@@ -53,7 +53,8 @@ export interface Generated {
  *
  * ```ts
  * const policy = await Policy.load('models/SmolLM2-135M-Instruct', { dtype: 'bfloat16' })
- * const [{ completions }] = await policy.generate([{ promptTokenIds, n: 8 }], { maxNewTokens: 64, seed: 1 })
+ * const [group] = await policy.generate([{ promptTokenIds, n: 8 }], { maxNewTokens: 64, seed: 1 })
+ * console.log(group?.completions)
  * policy.dispose()
  * ```
  */
