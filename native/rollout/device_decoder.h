@@ -22,7 +22,7 @@ class DeviceDecoder {
   std::vector<SampledToken> decode(const std::vector<Sequence*>& sequences, const GenerateOptions& options);
   // Before the cache moves.
   void drop_graphs() { sizes_.clear(); }
-  // False once one could not be captured: steps are then queued kernel by kernel.
+  // False once some sizes could not be captured: steps are then queued kernel by kernel.
   bool captures() const { return captures_; }
 
  private:
@@ -38,6 +38,7 @@ class DeviceDecoder {
   DecodeBatch batch_;
   DecodeForward forward_;
   std::map<DecodeSize, Seen> sizes_;
+  int64_t refused_ = 0;
   bool captures_ = true;
 };
 

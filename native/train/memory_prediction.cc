@@ -64,7 +64,9 @@ MemoryPrediction predict_memory(const Shape& shape, const RunSizes& sizes) {
     const int64_t block = KvCache::block_bytes(shape, sizes.dtype);
     const int64_t most = sizes.kv_cache_bytes > 0 ? sizes.kv_cache_bytes : left / 2;
     prediction.kv_cache = std::min((sizes.cached_tokens + kBlockSlots - 1) / kBlockSlots * block, most);
-    prediction.sampling = memory.scoring(kStepTokens, 1) + sizes.batch_size * shape.vocab_size * 4;
+    // Decode steps on a device have logits of their own, which stay beside those of other steps.
+    const int64_t logits = sizes.batch_size * shape.vocab_size * 4 * (sizes.device.is_cpu() ? 1 : 2);
+    prediction.sampling = memory.scoring(kStepTokens, 1) + logits;
   }
   return prediction;
 }
