@@ -3,6 +3,7 @@ import { constantSpread } from './constant-spread.ts'
 import { exactValue, type Point } from './exact.ts'
 import { children, type Expression, number, some, symbols, withChildren } from './expression.ts'
 import { TooLarge } from './limits.ts'
+import { sameForm } from './linear-form.ts'
 import { equalRationals, type Rational, rational } from './rational.ts'
 
 const MAX_SYMBOLS = 16
@@ -86,10 +87,12 @@ function agreeAt(a: Expression, b: Expression, at: Point): boolean | null {
         lost = error
       }
     }
+    if (sameForm(a, b)) return true
     if (lost) throw lost
     return false
   } catch (error) {
     if (error instanceof RangeError) return null
+    if (error instanceof TooLarge && sameForm(a, b)) return true
     throw error
   }
 }
