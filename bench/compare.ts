@@ -20,7 +20,8 @@ const WORTH_A_LINE = 1
 
 /**
  * Repeats both sides in turns, so that what else the machine does meets both alike. The first repetition of each is a
- * warm-up and does not count, unless the peer's alone takes longer than all may.
+ * warm-up and does not count. Where the peer's alone takes longer than all may, it counts, as a warm-up is next to nothing
+ * of it, and ours is repeated by itself.
  */
 export async function interleave(
   sides: { ours: Pick<Side, 'run'>; peer: Pick<Side, 'run'> },
@@ -29,8 +30,11 @@ export async function interleave(
 ): Promise<Comparison> {
   const [firstOurs, firstPeer] = [await sides.ours.run(), await sides.peer.run()]
   if (firstPeer.seconds > seconds) {
-    log(`ours ${firstOurs.seconds.toPrecision(3)} s, peer ${firstPeer.seconds.toPrecision(3)} s: not repeated`)
-    return { ours: [firstOurs], peer: [firstPeer] }
+    const ours: Repetition[] = []
+    while (ours.length < LEAST) ours.push(await sides.ours.run())
+    const seconds = [firstOurs, ...ours].map((each) => each.seconds.toPrecision(3)).join(', ')
+    log(`ours ${seconds} s, the first does not count; peer ${firstPeer.seconds.toPrecision(3)} s: not repeated`)
+    return { ours, peer: [firstPeer] }
   }
   const comparison: Comparison = { ours: [], peer: [] }
   const begun = performance.now()
@@ -84,7 +88,7 @@ export function timedRow(
     const seconds = median(all.map((each) => each.seconds))
     return tokens === undefined ? seconds : tokens / seconds
   }
-  const [ours, peer] = [figure(oursAll), figure(peerAll)]
+  const [ours, peer, repetitions] = [figure(oursAll), figure(peerAll), oursAll.length]
   return {
     ...text,
     ours,
@@ -92,7 +96,7 @@ export function timedRow(
     ratio: ratioOf(ours, peer, unit),
     unit,
     ...(memory && { memoryOurs: memory.ours, memoryPeer: memory.peer }),
-    settings: { ...settings, repetitions: oursAll.length },
+    settings: { ...settings, repetitions, ...(peerAll.length !== repetitions && { 'of the peer': peerAll.length }) },
     ...(goal && { goal }),
   }
 }
