@@ -1,23 +1,9 @@
 import { type GenerateOptions, type GeneratePrompt, type ModelConfig, Policy } from '../../src/index.ts'
 import type { NativeGenerateStats } from '../../src/native/generation-contract.ts'
 import { startNativeTrace, stopNativeTrace } from '../../src/native/trace.ts'
+import { qwen3, shape } from './device-shape.ts'
 import { Random } from './random.ts'
 
-/** Heads of 64, which decode steps on a device have kernels for. */
-const shape: ModelConfig = {
-  vocab_size: 331,
-  hidden_size: 72,
-  intermediate_size: 104,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  head_dim: 64,
-  hidden_act: 'silu',
-  rms_norm_eps: 1e-6,
-  rope_theta: 10_000,
-  tie_word_embeddings: true,
-}
-export const qwen3: ModelConfig = { ...shape, architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3' }
 const qwen2 = { ...shape, architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2', hidden_size: 256 }
 
 /** Bytes of a block of 16 tokens, float32. */

@@ -1,22 +1,8 @@
-import { type LossOptions, type ModelConfig, Policy } from '../../src/index.ts'
+import { type LossOptions, Policy } from '../../src/index.ts'
+import { qwen3 } from './device-shape.ts'
 import { Random } from './random.ts'
 
-/** Heads of 64, which decode attention has a kernel for, grouped; norms of queries and keys; a vocabulary of odd size. */
-const config: ModelConfig = {
-  architectures: ['Qwen3ForCausalLM'],
-  model_type: 'qwen3',
-  vocab_size: 331,
-  hidden_size: 72,
-  intermediate_size: 104,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  head_dim: 64,
-  hidden_act: 'silu',
-  rms_norm_eps: 1e-6,
-  rope_theta: 10_000,
-  tie_word_embeddings: false,
-}
+const config = { ...qwen3, tie_word_embeddings: false }
 
 const losses: Record<string, LossOptions> = {
   'clipped, with k3 and entropy': { entropyCoefficient: 0.02, klCoefficient: 0.1, temperature: 0.8 },
