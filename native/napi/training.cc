@@ -110,6 +110,9 @@ Task score_task(const Napi::CallbackInfo& info) {
               auto result = Napi::Object::New(env);
               result.Set("logprobs", to_js(env, scores.logprobs));
               result.Set("entropy", to_js(env, scores.entropy));
+              result.Set("microBatches", static_cast<double>(scores.micro_batches));
+              result.Set("activationBytes", static_cast<double>(scores.activation_bytes));
+              result.Set("memoryRetries", static_cast<double>(scores.memory_retries));
               return result;
             };
           },

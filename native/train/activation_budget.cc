@@ -1,6 +1,7 @@
 #include "train/activation_budget.h"
 
 #include <algorithm>
+#include <exception>
 #include <string>
 
 #include "runtime/error.h"
@@ -11,8 +12,8 @@ namespace magic {
 // The rest is for what the process takes beside, and for what lies between blocks.
 int64_t share_of_free(int64_t bytes) { return bytes / 8 * 7; }
 
-ActivationBudget::ActivationBudget(Policy& policy, const ActivationMemory& memory, int64_t given)
-    : policy_(policy), memory_(memory), given_(given), allowed_(given) {
+ActivationBudget::ActivationBudget(Policy& policy, const ActivationMemory& memory, Pass pass, int64_t given)
+    : policy_(policy), memory_(memory), pass_(pass), given_(given), allowed_(given) {
   if (given < 0) {
     throw Error("INVALID_ARGUMENT",
                 "activationBytes is " + std::to_string(given) + ": it must be 0 (most of the free memory) or more");
@@ -21,9 +22,14 @@ ActivationBudget::ActivationBudget(Policy& policy, const ActivationMemory& memor
   bytes_ = std::min(allowed_, policy.activation_limit);
 }
 
+int64_t ActivationBudget::least(int64_t rows, int64_t responses) const {
+  return pass_ == Pass::kScoring ? memory_.scoring(rows, responses)
+                                 : memory_.training(rows, responses, memory_.everything());
+}
+
 int64_t ActivationBudget::of_sequence(const Batch& batch, int64_t sequence) const {
   const int64_t responses = batch.response_length(sequence);
-  return memory_.training(batch.prompt_lengths[sequence] + responses - 1, responses, memory_.everything());
+  return least(batch.prompt_lengths[sequence] + responses - 1, responses);
 }
 
 void ActivationBudget::require_fit(const Batch& batch) const {
@@ -46,16 +52,23 @@ void ActivationBudget::require_fit(const Batch& batch) const {
   }
 }
 
-Fits ActivationBudget::training(int64_t most_rows) const {
+Fits ActivationBudget::fits(int64_t most_rows) const {
   return [this, most_rows](int64_t rows, int64_t responses) {
-    return rows <= most_rows && memory_.training(rows, responses, memory_.everything()) <= bytes_;
+    return rows <= most_rows && least(rows, responses) <= bytes_;
   };
 }
 
-Fits ActivationBudget::scoring(int64_t most_rows) const {
-  return [this, most_rows](int64_t rows, int64_t responses) {
-    return rows <= most_rows && memory_.scoring(rows, responses) <= bytes_;
-  };
+int64_t ActivationBudget::retry(const Batch& batch, const std::function<void(int64_t& tried)>& pass_over) {
+  for (int64_t retries = 0;; retries++) {
+    int64_t tried = 0;
+    try {
+      pass_over(tried);
+      return retries;
+    } catch (const std::exception& error) {
+      if (!is_out_of_memory(error) || !lower(batch, tried)) throw;
+    }
+    return_free_memory();
+  }
 }
 
 bool ActivationBudget::lower(const Batch& batch, int64_t tried) {

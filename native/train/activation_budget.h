@@ -2,6 +2,7 @@
 // What a micro-batch may take, and how a batch is cut so that each does.
 
 #include <cstdint>
+#include <functional>
 
 #include "policy/packing.h"
 #include "policy/policy.h"
@@ -13,25 +14,33 @@ namespace magic {
 // What is taken of so many free bytes where the call does not say.
 int64_t share_of_free(int64_t bytes);
 
+// What a batch goes through: forward and backward, or the forward alone.
+enum class Pass { kTraining, kScoring };
+
 class ActivationBudget {
  public:
   // `given`: activationBytes of the call; 0: most of what is free, with the policy's states allocated.
-  ActivationBudget(Policy& policy, const ActivationMemory& memory, int64_t given);
+  ActivationBudget(Policy& policy, const ActivationMemory& memory, Pass pass, int64_t given);
 
   int64_t bytes() const { return bytes_; }
   // Throws where a sequence of the batch does not fit by itself, every layer computed again.
   void require_fit(const Batch& batch) const;
   // Micro-batches of at most `most_rows` rows that stay within it, if need be with every layer computed again.
-  Fits training(int64_t most_rows) const;
-  Fits scoring(int64_t most_rows) const;
+  Fits fits(int64_t most_rows) const;
+  // Calls `pass_over`, which says at each micro-batch how many bytes it is to take; anew with smaller ones where memory
+  // ran out, for this policy from now on. Returns how often; throws once none of the batch can be smaller.
+  int64_t retry(const Batch& batch, const std::function<void(int64_t& tried)>& pass_over);
+
+ private:
+  // Bytes with every layer computed again.
+  int64_t least(int64_t rows, int64_t responses) const;
+  int64_t of_sequence(const Batch& batch, int64_t sequence) const;
   // After memory ran out at a micro-batch that was to take `tried` bytes: false where none of the batch can be smaller.
   bool lower(const Batch& batch, int64_t tried);
 
- private:
-  int64_t of_sequence(const Batch& batch, int64_t sequence) const;
-
   Policy& policy_;
   const ActivationMemory& memory_;
+  Pass pass_;
   int64_t given_;    // 0: not given
   int64_t allowed_;  // what is given, or follows from what is free
   int64_t bytes_;    // that, or less where more was refused before

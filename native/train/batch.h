@@ -80,6 +80,8 @@ struct OptimizerOptions {
 struct Scores {
   std::vector<float> logprobs;  // [R]
   std::vector<float> entropy;   // [R]
+  // As in StepStats.
+  int64_t micro_batches = 0, activation_bytes = 0, memory_retries = 0;
 };
 
 // Field for field the NativeStepStats of contract.ts.

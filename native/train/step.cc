@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <exception>
 #include <string>
 #include <utility>
 
@@ -41,7 +40,7 @@ StepStats accumulate_gradients(Policy& policy, const TrainingBatch& batch, const
   const std::vector<float> weights_of_tokens = aggregation_weights(batch, options);
   HeadSums sums;
   double difference = 0;
-  const Fits fits = budget.training(options.max_tokens_per_micro_batch);
+  const Fits fits = budget.fits(options.max_tokens_per_micro_batch);
   for (Packing& packing : pack(batch, fits, options.share_prompts, weights.device)) {
     cancel.check();
     packing.keep(batch.loss_mask);
@@ -98,18 +97,24 @@ Scores score(Policy& policy, const Batch& batch, const ScoreOptions& options, co
   // A copy shares the tensors.
   Weights weights = options.adapter ? policy.weights() : policy.weights().base();
   const ActivationMemory memory = memory_of(policy);
-  const ActivationBudget budget(policy, memory, options.activation_bytes);
-  for (const Packing& packing : pack(batch, budget.scoring(options.max_tokens_per_micro_batch), true, weights.device)) {
-    cancel.check();
-    const at::Tensor hidden = MicroBatch(policy.shape(), weights, packing).forward(nullptr);
-    std::vector<float> logprobs(packing.rows.size()), entropy(packing.rows.size());
-    head_score(hidden, weights.head().value, packing.targets.data(), options.temperature, logprobs.data(),
-               entropy.data());
-    for (size_t i = 0; i < packing.rows.size(); i++) {
-      scores.logprobs[packing.response_indices[i]] = logprobs[i];
-      scores.entropy[packing.response_indices[i]] = entropy[i];
+  ActivationBudget budget(policy, memory, Pass::kScoring, options.activation_bytes);
+  scores.memory_retries = budget.retry(batch, [&](int64_t& tried) {
+    scores.micro_batches = scores.activation_bytes = 0;
+    for (const Packing& packing : pack(batch, budget.fits(options.max_tokens_per_micro_batch), true, weights.device)) {
+      cancel.check();
+      tried = memory.scoring(packing.token_count(), static_cast<int64_t>(packing.rows.size()));
+      const at::Tensor hidden = MicroBatch(policy.shape(), weights, packing).forward(nullptr);
+      std::vector<float> logprobs(packing.rows.size()), entropy(packing.rows.size());
+      head_score(hidden, weights.head().value, packing.targets.data(), options.temperature, logprobs.data(),
+                 entropy.data());
+      for (size_t i = 0; i < packing.rows.size(); i++) {
+        scores.logprobs[packing.response_indices[i]] = logprobs[i];
+        scores.entropy[packing.response_indices[i]] = entropy[i];
+      }
+      scores.micro_batches += 1;
+      scores.activation_bytes = std::max(scores.activation_bytes, tried);
     }
-  }
+  });
   return scores;
 }
 
@@ -121,21 +126,15 @@ StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const Lo
   cancel.check();
   policy.weights().prepare_training();
   const ActivationMemory memory = memory_of(policy);
-  ActivationBudget budget(policy, memory, options.activation_bytes);
+  ActivationBudget budget(policy, memory, Pass::kTraining, options.activation_bytes);
   budget.require_fit(batch);
-  for (int64_t retries = 0;; retries++) {
-    int64_t tried = 0;
-    try {
-      StepStats stats = accumulate_gradients(policy, batch, options, memory, budget, tried, cancel);
-      stats.memory_retries = retries;
-      stats.seconds = seconds_since(start);
-      stats.peak_memory_bytes = peak_memory_bytes(policy.weights().device);
-      return stats;
-    } catch (const std::exception& error) {
-      if (!is_out_of_memory(error) || !budget.lower(batch, tried)) throw;
-    }
-    return_free_memory();
-  }
+  StepStats stats;
+  stats.memory_retries = budget.retry(batch, [&](int64_t& tried) {
+    stats = accumulate_gradients(policy, batch, options, memory, budget, tried, cancel);
+  });
+  stats.seconds = seconds_since(start);
+  stats.peak_memory_bytes = peak_memory_bytes(policy.weights().device);
+  return stats;
 }
 
 StepStats train_step(Policy& policy, const TrainingBatch& batch, const LossOptions& loss,

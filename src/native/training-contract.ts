@@ -40,6 +40,11 @@ export interface NativeScores {
   logprobs: Float32Array
   /** [R] nats, full vocabulary */
   entropy: Float32Array
+  microBatches: number
+  /** bytes that the largest micro-batch was predicted to take beside the weights */
+  activationBytes: number
+  /** how often memory ran out, so that all began anew with smaller micro-batches */
+  memoryRetries: number
 }
 
 /**

@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { relativeError } from '../reference/compare.ts'
 
 /** Why the test cannot be run here, or nothing. */
@@ -15,7 +15,8 @@ function missing(): string | undefined {
   }
 }
 
-test('where the system refuses memory an update goes on with smaller micro-batches, or fails and changes nothing', async (t) => {
+/** What out-of-memory-process.ts prints; nothing where it cannot be run. */
+async function limited(t: ExecutionContext, ...args: string[]) {
   const reason = missing()
   if (reason !== undefined) {
     t.log(`not run: ${reason}`)
@@ -25,16 +26,44 @@ test('where the system refuses memory an update goes on with smaller micro-batch
   const script = fileURLToPath(new URL('out-of-memory-process.ts', import.meta.url))
   // The limit holds for V8 too, which ends the process where it gets no page: with so much room for young objects it
   // needs none while memory is short.
-  const { stdout } = await promisify(execFile)(process.execPath, ['--min-semi-space-size=64', '--import=tsx', script], {
+  const node = ['--min-semi-space-size=64', '--import=tsx', script, ...args]
+  const { stdout } = await promisify(execFile)(process.execPath, node, {
     env: { ...process.env, OMP_NUM_THREADS: '1' },
     maxBuffer: 2 ** 24,
   })
-  const { split, expected, refused, unchanged, skipped } = JSON.parse(stdout)
-  t.true(split.memoryRetries >= 1, `${split.memoryRetries} retries`)
-  t.true(split.microBatches >= 2, `${split.microBatches} micro-batches`)
-  const error = relativeError(Float32Array.from(split.gradient), Float32Array.from(expected))
-  t.true(error <= 1e-5, `the gradient is off by ${error}`)
-  t.regex(refused, /^OUT_OF_MEMORY: out of memory: lower maxTokensPerMicroBatch/)
-  t.true(unchanged)
-  t.false(skipped)
-})
+  return JSON.parse(stdout)
+}
+
+test.serial(
+  'where the system refuses memory an update goes on with smaller micro-batches, or fails and changes nothing',
+  async (t) => {
+    const result = await limited(t)
+    if (result === undefined) return
+    const { split, expected, refused, unchanged, skipped } = result
+    t.true(split.memoryRetries >= 1, `${split.memoryRetries} retries`)
+    t.true(split.microBatches >= 2, `${split.microBatches} micro-batches`)
+    const error = relativeError(Float32Array.from(split.gradient), Float32Array.from(expected))
+    t.true(error <= 1e-5, `the gradient is off by ${error}`)
+    t.regex(refused, /^OUT_OF_MEMORY: out of memory: lower maxTokensPerMicroBatch/)
+    t.true(unchanged)
+    t.false(skipped)
+  },
+)
+
+test.serial(
+  'where the system refuses memory scoring goes on with smaller micro-batches, and so the next time',
+  async (t) => {
+    const result = await limited(t, 'score')
+    if (result === undefined) return
+    const { split, refused, next, expected } = result
+    t.true(split.memoryRetries >= 1, `${split.memoryRetries} retries`)
+    t.true(split.microBatches >= 2, `${split.microBatches} micro-batches`)
+    t.true(split.activationBytes < expected.activationBytes)
+    t.deepEqual([expected.memoryRetries, expected.microBatches], [0, 1])
+    const error = relativeError(Float32Array.from(split.values), Float32Array.from(expected.values))
+    t.true(error <= 1e-5, `log-probs and entropy are off by ${error}`)
+    t.regex(refused, /^OUT_OF_MEMORY: out of memory: lower maxTokensPerMicroBatch/)
+    t.is(next.memoryRetries, 0)
+    t.true(next.microBatches >= split.microBatches)
+  },
+)

@@ -1,4 +1,4 @@
-import type { Completion, GeneratePrompt, Policy, StepStats } from '../../src/policy/policy.ts'
+import type { Completion, GeneratePrompt, Policy, Scores, StepStats } from '../../src/policy/policy.ts'
 import type { RolloutGroup } from '../../src/rollout/rollout.ts'
 
 /** A graded group; log-probs of a response are -0.1, -0.2, ... and entropies ten times that, positive. */
@@ -47,6 +47,12 @@ export function stats(given: Partial<StepStats>): StepStats {
     },
     ...given,
   }
+}
+
+/** Log-probs and entropies that are all `value`, of one micro-batch. */
+export function scores(tokens: number, value: number, memoryRetries = 0): Scores {
+  const logprobs = new Float32Array(tokens).fill(value)
+  return { logprobs, entropy: logprobs, microBatches: 1 + memoryRetries, activationBytes: 1024, memoryRetries }
 }
 
 /** A policy that gives these completions to a request, without computing anything. */

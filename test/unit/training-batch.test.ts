@@ -5,7 +5,7 @@ import { resolveStages } from '../../src/stage/resolve-stages.ts'
 import { learningRateAt } from '../../src/train/learning-rate.ts'
 import { packBatch, trainedSequences, trainedShare, updateGroups } from '../../src/train/training-batch.ts'
 import { updatePolicy, updatesPerStep } from '../../src/train/update.ts'
-import { group, stats } from './fixtures.ts'
+import { group, scores, stats } from './fixtures.ts'
 
 test('sequences are packed one after another, those of a group side by side', (t) => {
   const first = group({ prompt: [7, 8], responses: [[1, 2], [3]], advantages: [1, -1] })
@@ -75,15 +75,14 @@ async function calls(config: object, kept: RolloutGroup[]) {
       return stats({ tokens: 1 })
     },
     async score(batch: { tokenIds: Int32Array }) {
-      const logprobs = new Float32Array(batch.tokenIds.length).fill(-0.75)
-      return { logprobs, entropy: logprobs }
+      return scores(batch.tokenIds.length, -0.75)
     },
   }
   const scored: string[][] = []
   const referencePolicy = {
     async score(batch: { tokenIds: Int32Array }) {
       scored.push(Object.keys(batch))
-      return { logprobs: new Float32Array(batch.tokenIds.length), entropy: new Float32Array(batch.tokenIds.length) }
+      return scores(batch.tokenIds.length, 0)
     },
   }
   const recipe = parseRecipe(config)
