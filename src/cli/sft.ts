@@ -42,6 +42,7 @@ export async function sft(options: { config?: string; overrides: string[]; dryRu
     let steps = 0
     const aborted: unknown = await fineTune({
       ...{ policy, examples, config, signal: interrupt.signal },
+      onWarning: (text) => progress.line(text),
       onStep: async (metrics) => {
         await log.append(metrics)
         steps = metrics.step

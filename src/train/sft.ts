@@ -3,6 +3,7 @@ import { Random } from '../data/random.ts'
 import type { Metrics } from '../metrics/step-metrics.ts'
 import type { Policy } from '../policy/policy.ts'
 import { learningRateAt } from './learning-rate.ts'
+import { warnOfMemoryRetries } from './memory-retries.ts'
 import type { Example } from './sft-examples.ts'
 import { packBatch } from './training-batch.ts'
 
@@ -12,6 +13,7 @@ export interface SftOptions {
   config: Omit<SftConfig, 'model' | 'output' | 'device' | 'dtype' | 'data' | 'maxLength'>
   signal?: AbortSignal | undefined
   onStep?: ((metrics: Metrics) => void | Promise<void>) | undefined
+  onWarning?: ((text: string) => void) | undefined
 }
 
 /**
@@ -21,7 +23,7 @@ export interface SftOptions {
  * @returns one record a step: `sft/loss` in nats a token, before the step's update; 0 where that was skipped
  * @throws the signal's reason once it is aborted
  */
-export async function sft({ policy, examples, config, signal, onStep }: SftOptions): Promise<Metrics[]> {
+export async function sft({ policy, examples, config, signal, onStep, onWarning }: SftOptions): Promise<Metrics[]> {
   const order = shuffledForever(examples, config.seed)
   const history: Metrics[] = []
   for (let step = 1; step <= config.steps; step++) {
@@ -46,6 +48,7 @@ export async function sft({ policy, examples, config, signal, onStep }: SftOptio
         ...(signal && { signal }),
       },
     )
+    warnOfMemoryRetries('an update', stats, onWarning)
     const applied = (value: number) => (stats.skipped ? 0 : value)
     const metrics: Metrics = {
       step,

@@ -1,6 +1,7 @@
 import type { Policy, StepStats } from '../policy/policy.ts'
 import type { RolloutGroup } from '../rollout/rollout.ts'
 import type { Stage } from '../stage/resolve-stages.ts'
+import { warnOfMemoryRetries } from './memory-retries.ts'
 import { packBatch, trainedSequences, trainedShare, updateGroups } from './training-batch.ts'
 
 /** N_SGD: optimizer steps of one training step; on-policy if and only if it is 1. */
@@ -56,7 +57,11 @@ export async function updatePolicy(
     const { sampledLogprobs, ...batch } = packBatch(groups.flatMap((group) => trainedSequences(group, advantageMask)))
     const { tokenIds, offsets, promptLengths } = batch
     const score = { temperature, maxTokensPerMicroBatch, activationBytes, ...(signal && { signal }) }
-    const scored = (scorer: Pick<Policy, 'score'>) => scorer.score({ tokenIds, offsets, promptLengths }, score)
+    const scored = async (scorer: Pick<Policy, 'score'>) => {
+      const scores = await scorer.score({ tokenIds, offsets, promptLengths }, score)
+      warnOfMemoryRetries('scoring', scores, onWarning)
+      return scores
+    }
     const recomputed = !onPolicy && stage.oldLogprobs === 'recomputed' ? await scored(policy) : undefined
     const reference = klCoefficient > 0 && referencePolicy ? await scored(referencePolicy) : undefined
     const lossScale = countMasked ? trainedShare(groups, stage) : 1
@@ -88,10 +93,7 @@ export async function updatePolicy(
       const stats = await policy.trainStep(batch, options)
       updates.push(stats)
       onUpdate?.()
-      if (stats.memoryRetries > 0)
-        onWarning?.(
-          `memory ran out ${stats.memoryRetries} times in an update: it went on in ${stats.microBatches} micro-batches of up to ${stats.activationBytes} bytes, and so will those that follow; set activationBytes to that or less`,
-        )
+      warnOfMemoryRetries('an update', stats, onWarning)
     }
   return updates
 }

@@ -118,6 +118,19 @@ test('an abort stops it before the next step', async (t) => {
   t.is(steps, 2)
 })
 
+test('a warning tells of the step that memory ran out in, and of no other', async (t) => {
+  const example = { promptTokenIds: Int32Array.of(2), completionTokenIds: Int32Array.of(3) }
+  const [warnings, retries]: [string[], number[]] = [[], [0, 2, 0]]
+  const trainStep = async () => stats({ memoryRetries: retries.shift()!, microBatches: 4, activationBytes: 2048 })
+  const onWarning = (text: string) => warnings.push(text)
+  await sft({ policy: { trainStep }, examples: [example], config: { ...defaults, steps: 3 }, onWarning })
+  t.is(warnings.length, 1)
+  t.regex(
+    warnings[0]!,
+    /^memory ran out 2 times in an update: .* 4 micro-batches of up to 2048 bytes, .* activationBytes/,
+  )
+})
+
 test('a skipped step has numbers everywhere', async (t) => {
   const example = { promptTokenIds: Int32Array.of(2), completionTokenIds: Int32Array.of(3) }
   const lost = { loss: Number.NaN, entropy: Number.NaN, entropySampled: Number.NaN, gradNorm: Number.NaN }

@@ -159,6 +159,26 @@ test('only the first update of a step can be aborted', async (t) => {
   t.deepEqual(signals, [signal, undefined])
 })
 
+test('a warning tells of calls that memory ran out in, and of no others', async (t) => {
+  const warnings: string[] = []
+  let updates = 0
+  const policy = {
+    trainStep: async () => stats({ memoryRetries: updates++, microBatches: 4, activationBytes: 2048 }),
+    score: async ({ tokenIds }: { tokenIds: Int32Array }) => scores(tokenIds.length, 0, 2),
+  }
+  const kept = [1, 2].map((token) => group({ prompt: [token], responses: [[token]], advantages: [1] }))
+  const [stage] = resolveStages(parseRecipe({ promptsPerStep: 2, reuse: 2, oldLogprobs: 'recomputed' }))
+  const onWarning = (text: string) => warnings.push(text)
+  await updatePolicy(policy, kept, { stage: stage!, learningRate: 1, entropyCoefficient: 0, onWarning })
+  t.deepEqual(
+    warnings.map((text) => text.replace(/, and .*/, '')),
+    [
+      'memory ran out 2 times in scoring: it went on in 3 micro-batches of up to 1024 bytes',
+      'memory ran out 1 times in an update: it went on in 4 micro-batches of up to 2048 bytes',
+    ],
+  )
+})
+
 test('the learning rate warms up linearly', (t) => {
   const config = { learningRate: 8, warmupSteps: 4 }
   t.deepEqual(
