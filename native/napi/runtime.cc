@@ -1,6 +1,5 @@
 // contract, versions, createCancel, cancel
 
-#include <ATen/Config.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>

@@ -1,6 +1,5 @@
 #include "train/micro_batch.h"
 
-#include <ATen/ops/index_select.h>
 #include <ATen/ops/zeros.h>
 
 #include <utility>
