@@ -3,8 +3,11 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
 
+#include <exception>
 #include <optional>
 #include <string>
+
+#include "runtime/memory.h"
 
 namespace magic {
 
@@ -17,7 +20,13 @@ at::Tensor onednn_linear(const at::Tensor& x, const at::Tensor& weight) {
   if (!found || !fits(x) || !fits(weight)) return {};
   // By its schema, as the C++ types of its arguments differ between versions of libtorch.
   torch::jit::Stack stack{x, weight, {}, std::string("none"), c10::List<std::optional<at::Scalar>>(), std::string()};
-  found->callBoxed(&stack);
+  try {
+    found->callBoxed(&stack);
+  } catch (const std::exception& error) {
+    // A thread that once had no memory for the code of a kernel gets none compiled ever after: oneDNN keeps the error.
+    if (!is_out_of_memory(error)) throw;
+    return {};
+  }
   return torch::jit::pop(stack).toTensor();
 }
 

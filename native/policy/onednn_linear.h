@@ -5,7 +5,8 @@
 
 namespace magic {
 
-// x [n, in] weight^T, float32 on the CPU; undefined where libtorch was built without oneDNN or can't hand these to it.
+// x [n, in] weight^T, float32 on the CPU; undefined where libtorch was built without oneDNN, it cannot take these, or it
+// gets no memory.
 at::Tensor onednn_linear(const at::Tensor& x, const at::Tensor& weight);
 
 }  // namespace magic

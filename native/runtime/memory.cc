@@ -7,6 +7,9 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#if __has_include(<oneapi/dnnl/dnnl_common.hpp>)
+#include <oneapi/dnnl/dnnl_common.hpp>
+#endif
 
 #include <algorithm>
 #include <climits>
@@ -28,6 +31,16 @@ int64_t reusable_bytes() {
   if (!(statm >> size >> resident >> shared)) return 0;
   const int64_t beyond = (resident - shared) * sysconf(_SC_PAGESIZE) - block_heap_used_bytes();
   return std::clamp<int64_t>(beyond, 0, block_heap_free_bytes());
+}
+
+// Its messages only say what could not be created, so its status has to.
+bool is_onednn_out_of_memory([[maybe_unused]] const std::exception& error) {
+#if __has_include(<oneapi/dnnl/dnnl_common.hpp>)
+  const auto* refused = dynamic_cast<const dnnl::error*>(&error);
+  return refused != nullptr && refused->status == dnnl_out_of_memory;
+#else
+  return false;
+#endif
 }
 
 }  // namespace
@@ -83,6 +96,7 @@ int64_t free_memory_bytes(c10::Device device) {
 
 bool is_out_of_memory(const std::exception& error) {
   if (dynamic_cast<const std::bad_alloc*>(&error) || dynamic_cast<const c10::OutOfMemoryError*>(&error)) return true;
+  if (is_onednn_out_of_memory(error)) return true;
   const std::string text = error.what();
   return text.find("DefaultCPUAllocator") != std::string::npos || text.find("out of memory") != std::string::npos;
 }

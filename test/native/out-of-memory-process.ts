@@ -1,7 +1,7 @@
 /**
  * A process that may take little more memory than it has after its first call. Prints what became of two calls, one that
  * can go on in smaller micro-batches and one that cannot, and of a third once the limit is gone: updates, or with the
- * argument `score` forwards alone.
+ * argument `score` forwards alone; with `code` of one that has room for tensors, but none for the code of new kernels.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -73,4 +73,21 @@ async function scores() {
   return { split, refused, next, expected }
 }
 
-process.stdout.write(JSON.stringify(await (process.argv[2] === 'score' ? scores() : updates())))
+async function code() {
+  const policy = await Policy.create(model, { seed: 1 })
+  const score = async (sequences: number, length: number) =>
+    (await policy.score(batch(sequences, length, vocabulary))).logprobs
+  // A kernel is made for each number of rows. The first of the two sequences is the one that is scored alone.
+  const [expected, expectedNext] = [await score(2, 200), await score(2, 250)]
+  limit(taken())
+  const logprobs = await score(1, 200)
+  limit('unlimited')
+  const next = await score(1, 250)
+  return {
+    logprobs: [...logprobs, ...next],
+    expected: [...expected.subarray(0, logprobs.length), ...expectedNext.subarray(0, next.length)],
+  }
+}
+
+const jobs = { update: updates, score: scores, code }
+process.stdout.write(JSON.stringify(await jobs[process.argv[2] as keyof typeof jobs]()))

@@ -16,7 +16,7 @@ function missing(): string | undefined {
 }
 
 /** What out-of-memory-process.ts prints; nothing where it cannot be run. */
-async function limited(t: ExecutionContext, ...args: string[]) {
+async function limited(t: ExecutionContext, job: 'update' | 'score' | 'code') {
   const reason = missing()
   if (reason !== undefined) {
     t.log(`not run: ${reason}`)
@@ -26,7 +26,7 @@ async function limited(t: ExecutionContext, ...args: string[]) {
   const script = fileURLToPath(new URL('out-of-memory-process.ts', import.meta.url))
   // The limit holds for V8 too, which ends the process where it gets no page: with so much room for young objects it
   // needs none while memory is short.
-  const node = ['--min-semi-space-size=64', '--import=tsx', script, ...args]
+  const node = ['--min-semi-space-size=64', '--import=tsx', script, job]
   const { stdout } = await promisify(execFile)(process.execPath, node, {
     env: { ...process.env, OMP_NUM_THREADS: '1' },
     maxBuffer: 2 ** 24,
@@ -37,7 +37,7 @@ async function limited(t: ExecutionContext, ...args: string[]) {
 test.serial(
   'where the system refuses memory an update goes on with smaller micro-batches, or fails and changes nothing',
   async (t) => {
-    const result = await limited(t)
+    const result = await limited(t, 'update')
     if (result === undefined) return
     const { split, expected, refused, unchanged, skipped } = result
     t.true(split.memoryRetries >= 1, `${split.memoryRetries} retries`)
@@ -67,3 +67,11 @@ test.serial(
     t.true(next.microBatches >= split.microBatches)
   },
 )
+
+test.serial('where there is no memory for the code of a new kernel, the product takes another way', async (t) => {
+  const result = await limited(t, 'code')
+  if (result === undefined) return
+  const { logprobs, expected } = result
+  const error = relativeError(Float32Array.from(logprobs), Float32Array.from(expected))
+  t.true(error <= 1e-5, `log-probs are off by ${error}`)
+})
