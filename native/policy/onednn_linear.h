@@ -5,8 +5,8 @@
 
 namespace magic {
 
-// x [n, in] weight^T, float32 on the CPU; undefined where libtorch was built without oneDNN, it cannot take these, or it
-// gets no memory.
+// x [n, in] weight^T, float32 on the CPU; undefined where libtorch was built without oneDNN, it can't take these, or
+// memory is out.
 at::Tensor onednn_linear(const at::Tensor& x, const at::Tensor& weight);
 
 }  // namespace magic

@@ -16,8 +16,9 @@ const model = { ...config({ hidden: 128, layers: 3, vocab: vocabulary }), interm
 const options = { activationBytes: 2 ** 40 }
 const small = batch(1, 32, vocabulary)
 
-/** A bound on the private memory of this process, bytes, or none. */
+/** A bound on the private memory of this process, bytes, or none. What V8 has under way is done before. */
 function limit(bytes: number | 'unlimited'): void {
+  globalThis.gc!()
   execFileSync('prlimit', ['--pid', String(process.pid), `--data=${bytes}:`])
 }
 

@@ -24,9 +24,10 @@ async function limited(t: ExecutionContext, job: 'update' | 'score' | 'code') {
     return
   }
   const script = fileURLToPath(new URL('out-of-memory-process.ts', import.meta.url))
-  // The limit holds for V8 too, which ends the process where it gets no page: with so much room for young objects it
-  // needs none while memory is short.
-  const node = ['--min-semi-space-size=64', '--import=tsx', script, job]
+  // The limit holds for V8 too, which ends the process where it gets no page: with so much room for young objects, and
+  // no collections but those that are asked for, it needs none while memory is short.
+  const flags = ['--min-semi-space-size=64', '--expose-gc', '--no-memory-reducer', '--no-incremental-marking']
+  const node = [...flags, '--import=tsx', script, job]
   const { stdout } = await promisify(execFile)(process.execPath, node, {
     env: { ...process.env, OMP_NUM_THREADS: '1' },
     maxBuffer: 2 ** 24,
