@@ -9,7 +9,7 @@ import { NativeError, Policy, type Scores, type TrainingBatch } from '../../src/
 import { batch, config } from './tiny.ts'
 
 const vocabulary = 512
-const room = 72 * 2 ** 20
+const room = 120 * 2 ** 20
 const name = 'model.norm.weight'
 // Wide, so that what a layer keeps is large and its attention cheap.
 const model = { ...config({ hidden: 128, layers: 3, vocab: vocabulary }), intermediate_size: 4096 }
