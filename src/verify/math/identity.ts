@@ -75,7 +75,7 @@ function agreeAt(a: Expression, b: Expression, at: Point): boolean | null {
   try {
     const [x, y] = [exactValue(a, at), exactValue(b, at)]
     if (x && y) return equalRationals(x, y)
-    const needed = 2 * Math.max(constantSpread(a), constantSpread(b))
+    const needed = 2 * Math.max(constantSpread(a), constantSpread(b)) + SPOILED
     let lost: DivisorLost | undefined
     for (const bits of precisions(needed, at.size === 0)) {
       try {
