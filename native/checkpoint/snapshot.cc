@@ -32,12 +32,8 @@ Snapshot::Snapshot(const Shape& shape, const Weights& weights, AdamW& optimizer)
   if (!weights_.device.is_cpu()) {
     const auto to_host = [](at::Tensor& tensor) { tensor = tensor.defined() ? tensor.to(at::kCPU) : tensor; };
     for (Parameter* parameter : all) {
-      const bool same = parameter->master.is_same(parameter->value);
       to_host(parameter->value);
-      if (same)
-        parameter->master = parameter->value;
-      else
-        to_host(parameter->master);
+      to_host(parameter->low_half);
     }
     for (std::vector<at::Tensor>* moments : {&first_, &second_})
       std::for_each(moments->begin(), moments->end(), to_host);
@@ -54,12 +50,8 @@ void Snapshot::own() {
   const ReadGate::Change change(gate_);
   const auto copy = [](at::Tensor& tensor) { tensor = tensor.defined() ? tensor.clone() : tensor; };
   for (Parameter* parameter : weights_.trained()) {
-    const bool same = parameter->master.is_same(parameter->value);
     copy(parameter->value);
-    if (same)
-      parameter->master = parameter->value;
-    else
-      copy(parameter->master);
+    copy(parameter->low_half);
   }
   for (std::vector<at::Tensor>* moments : {&first_, &second_}) std::for_each(moments->begin(), moments->end(), copy);
   owns_ = true;
@@ -87,7 +79,7 @@ void Snapshot::write_parameters(const std::string& path, const std::vector<std::
 void Snapshot::write_adapter(const std::string& path) {
   std::vector<TensorToWrite> tensors;
   for (const NamedSlice& slice : weights_.adapter_slices()) {
-    tensors.push_back({slice.name, at::kFloat, slice.shape, [slice] { return slice.of(slice.parameter->master); }});
+    tensors.push_back({slice.name, at::kFloat, slice.shape, [slice] { return slice.master(); }});
   }
   write(path, std::move(tensors));
 }
@@ -108,10 +100,7 @@ void Snapshot::write_optimizer(const std::string& path) {
       if (moments.empty()) return [shape = slice.shape] { return at::zeros(shape, at::kFloat); };
       return [slice, i, &moments] { return slice.of(moments[i]); };
     };
-    add("master.", [slice] {
-      const Parameter& parameter = *slice.parameter;
-      return slice.of(parameter.master.defined() ? parameter.master : parameter.value).to(at::kFloat);
-    });
+    add("master.", [slice] { return slice.master(); });
     add("exp_avg.", moment(first_));
     add("exp_avg_sq.", moment(second_));
   }

@@ -15,8 +15,8 @@
 namespace magic {
 
 // On the CPU it shares the policy's tensors until they are about to change, and takes copies of what is trained then:
-// no memory and no time where the writing is done before the next optimizer step, else 12 bytes a trained parameter (14
-// in bfloat16) while it lives. From another device everything is copied to the host at once.
+// no memory and no time where the writing is done before the next optimizer step, else 12 bytes a trained parameter
+// while it lives. From another device everything is copied to the host at once.
 class Snapshot {
  public:
   // On the torch thread, as own().

@@ -38,6 +38,7 @@ Napi::Value predict(const Napi::CallbackInfo& info) {
   set("weights", prediction.weights);
   set("reference", prediction.reference);
   set("optimizer", prediction.optimizer);
+  set("gradients", prediction.gradients);
   set("activations", prediction.activations);
   set("recomputedLayers", prediction.recomputed_layers);
   set("kvCache", prediction.kv_cache);

@@ -140,14 +140,16 @@ Task load_optimizer(const Napi::CallbackInfo& info) {
 void update_bytes(PolicyState& state) {
   int64_t bytes = 0;
   auto& weights = state.policy->weights();
-  const bool has_moments = state.policy->optimizer().step_count() > 0;
+  auto& optimizer = state.policy->optimizer();
   auto parameters = weights.parameters();
   for (auto* adapter : weights.adapters()) parameters.insert(parameters.end(), {&adapter->a, &adapter->b});
   for (const auto* parameter : parameters) {
-    const auto& [value, master, gradient] = *parameter;
-    bytes += static_cast<int64_t>(value.nbytes());
-    if (master.defined() && !master.is_same(value)) bytes += static_cast<int64_t>(master.nbytes());
-    if (gradient.defined()) bytes += static_cast<int64_t>(gradient.nbytes()) * (has_moments ? 3 : 1);
+    for (const auto* tensor : {&parameter->value, &parameter->low_half, &parameter->gradient}) {
+      if (tensor->defined()) bytes += static_cast<int64_t>(tensor->nbytes());
+    }
+  }
+  if (optimizer.has_moments()) {
+    for (const auto& first : optimizer.first_moments(weights)) bytes += 2 * static_cast<int64_t>(first.nbytes());
   }
   state.bytes = bytes;
 }

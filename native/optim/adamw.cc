@@ -4,14 +4,28 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/stack.h>
-#include <ATen/ops/zeros_like.h>
+#include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "policy/master.h"
+
 namespace magic {
+
+namespace {
+
+// Masters that are put together from halves exist for so many elements at a time.
+constexpr int64_t kJoined = 4 << 20;
+
+// Elements of one parameter, all of one axis.
+struct Piece {
+  at::Tensor value, low_half, gradient, first, second;
+};
+
+}  // namespace
 
 double AdamW::gradient_norm(Weights& weights) {
   std::vector<at::Tensor> gradients;
@@ -22,9 +36,10 @@ double AdamW::gradient_norm(Weights& weights) {
 void AdamW::prepare(Weights& weights) {
   if (!first_.empty()) return;
   std::vector<at::Tensor> first, second;
+  const at::TensorOptions float_options = at::TensorOptions().dtype(at::kFloat).device(weights.device);
   for (Parameter* parameter : weights.trained()) {
-    first.push_back(at::zeros_like(parameter->master));
-    second.push_back(at::zeros_like(parameter->master));
+    first.push_back(at::zeros(parameter->value.sizes(), float_options));
+    second.push_back(at::zeros(parameter->value.sizes(), float_options));
   }
   first_ = std::move(first);
   second_ = std::move(second);
@@ -42,23 +57,49 @@ std::vector<at::Tensor>& AdamW::second_moments(Weights& weights) {
 
 void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale) {
   prepare(weights);
-  std::vector<at::Tensor> masters, gradients, steps;
   const auto count = static_cast<double>(step_count_ + 1);
   const at::TensorOptions float_options = at::TensorOptions().dtype(at::kFloat).device(weights.device);
-  // The fused kernel wants the count, this update included, as one tensor a parameter.
-  for (Parameter* parameter : weights.trained()) {
-    masters.push_back(parameter->master);
-    gradients.push_back(parameter->gradient);
-    steps.push_back(at::full({}, count, float_options));
-  }
   // The kernel divides the gradient by grad_scale (made for loss scaling): the clip costs no pass of its own.
   std::optional<at::Tensor> grad_scale;
   if (scale != 1.0) grad_scale = at::full({}, 1.0 / scale, float_options);
-  at::_fused_adamw_(masters, gradients, first_, second_, {}, steps, options.learning_rate, options.beta1, options.beta2,
-                    options.weight_decay, options.epsilon, /*amsgrad=*/false, /*maximize=*/false, grad_scale,
-                    std::nullopt);
+
+  std::vector<Piece> pieces;
+  int64_t elements = 0;
+  const auto update = [&] {
+    std::vector<at::Tensor> masters, gradients, first, second, steps;
+    for (const Piece& piece : pieces) {
+      masters.push_back(join_master(piece.value, piece.low_half));
+      gradients.push_back(piece.gradient);
+      first.push_back(piece.first);
+      second.push_back(piece.second);
+      // The fused kernel wants the count, this update included, as one tensor a parameter.
+      steps.push_back(at::full({}, count, float_options));
+    }
+    at::_fused_adamw_(masters, gradients, first, second, {}, steps, options.learning_rate, options.beta1, options.beta2,
+                      options.weight_decay, options.epsilon, /*amsgrad=*/false, /*maximize=*/false, grad_scale,
+                      std::nullopt);
+    for (size_t i = 0; i < pieces.size(); i++) {
+      if (pieces[i].low_half.defined()) split_master(masters[i], pieces[i].value, pieces[i].low_half);
+    }
+    pieces.clear();
+    elements = 0;
+  };
+  const std::vector<Parameter*> parameters = weights.trained();
+  for (size_t i = 0; i < parameters.size(); i++) {
+    Parameter& parameter = *parameters[i];
+    const int64_t size = parameter.value.numel(), most = parameter.low_half.defined() ? kJoined : size;
+    for (int64_t start = 0; start < size; start += most) {
+      const auto part = [start, length = std::min(most, size - start)](const at::Tensor& all) {
+        return all.defined() ? all.view({-1}).narrow(0, start, length) : all;
+      };
+      pieces.push_back({part(parameter.value), part(parameter.low_half), part(parameter.gradient), part(first_[i]),
+                        part(second_[i])});
+      if (parameter.low_half.defined()) elements += pieces.back().value.numel();
+      if (elements >= kJoined) update();
+    }
+  }
+  update();
   step_count_ += 1;
-  weights.refresh_values();
 }
 
 }  // namespace magic

@@ -4,6 +4,7 @@
 #include <ATen/ops/mm.h>
 
 #include "policy/linear.h"
+#include "policy/master.h"
 
 namespace magic {
 
@@ -31,8 +32,9 @@ std::vector<NamedSlice> Adapter::slices() {
 at::Tensor Adapter::delta(size_t target) const {
   int64_t b_row = 0;
   for (size_t i = 0; i < target; i++) b_row += targets[i].rows;
-  return at::mm(b.master.narrow(0, b_row, targets[target].rows),
-                a.master.narrow(0, static_cast<int64_t>(target) * rank, rank))
+  const at::Tensor a_master = join_master(a.value, a.low_half), b_master = join_master(b.value, b.low_half);
+  return at::mm(b_master.narrow(0, b_row, targets[target].rows),
+                a_master.narrow(0, static_cast<int64_t>(target) * rank, rank))
       .mul_(scale);
 }
 

@@ -11,8 +11,8 @@ namespace magic {
 
 struct Parameter {
   at::Tensor value;     // compute type, what forward and backward use
-  at::Tensor master;    // float32; the same storage as value when that is float32, else undefined until training starts
-  at::Tensor gradient;  // float32; undefined until the first backward, and always of what is frozen
+  at::Tensor low_half;  // int16, of a bfloat16 value that is trained: what it lacks to its float32 master (master.h)
+  at::Tensor gradient;  // float32, of what is trained, from the forward to the end of the optimizer's step
 
   bool defined() const { return value.defined(); }
 };
@@ -25,6 +25,9 @@ struct NamedSlice {
   std::vector<int64_t> shape;
 
   at::Tensor of(const at::Tensor& tensor) const { return tensor.narrow(0, row, shape[0]); }
+  // The float32 master: the value itself where that is float32, else a copy.
+  at::Tensor master() const;
+  void set_master(const at::Tensor& master) const;
 };
 
 }  // namespace magic

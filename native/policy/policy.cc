@@ -4,6 +4,7 @@
 #include <ATen/Context.h>
 #include <ATen/Generator.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
@@ -88,23 +89,20 @@ void Policy::add_adapters(const LoraOptions& options) {
   attach_adapters(weights_, shape_, options);
   at::Generator generator = at::detail::createCPUGenerator(options.seed);
   for (const NamedSlice& slice : weights_.adapter_slices()) {
-    at::Tensor master = slice.of(slice.parameter->master);
     if (ends_with(slice.name, "lora_B.weight")) {
-      master.zero_();
+      slice.set_master(at::zeros(slice.shape, at::kFloat));
     } else {
       const double bound = 1.0 / std::sqrt(static_cast<double>(slice.shape[1]));
-      master.copy_(at::empty(slice.shape, at::kFloat).uniform_(-bound, bound, generator));
+      slice.set_master(at::empty(slice.shape, at::kFloat).uniform_(-bound, bound, generator));
     }
   }
-  weights_.refresh_values();
 }
 
 void Policy::add_adapters(const LoraOptions& options, const SafetensorsReader& reader) {
   attach_adapters(weights_, shape_, options);
   for (const NamedSlice& slice : weights_.adapter_slices()) {
-    slice.of(slice.parameter->master).copy_(reader.get(slice.name, slice.shape));
+    slice.set_master(reader.get(slice.name, slice.shape).to(at::kFloat));
   }
-  weights_.refresh_values();
 }
 
 NamedSlice Policy::find(const std::string& name) {
@@ -118,8 +116,7 @@ NamedSlice Policy::find(const std::string& name) {
 
 at::Tensor Policy::parameter(const std::string& name) {
   const NamedSlice slice = find(name);
-  const at::Tensor& source = slice.parameter->master.defined() ? slice.parameter->master : slice.parameter->value;
-  return slice.of(source).to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
+  return slice.master().to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
 }
 
 at::Tensor Policy::gradient(const std::string& name) {
@@ -130,7 +127,7 @@ at::Tensor Policy::gradient(const std::string& name) {
       throw Error("INVALID_ARGUMENT",
                   name + " is frozen and has no gradient: with lora only the adapter is trained, lora_A and lora_B");
     }
-    throw Error("INVALID_ARGUMENT", "there is no gradient yet: call computeGradients or trainStep first");
+    throw Error("INVALID_ARGUMENT", "there is no gradient: call computeGradients first; trainStep uses it up");
   }
   return slice.of(slice.parameter->gradient)
       .to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true)
@@ -178,18 +175,19 @@ void Policy::load_optimizer(const SafetensorsReader& reader) {
     throw Error("FILE",
                 "the optimizer's step is " + std::to_string(step) + ": it must be a whole number of at least 0");
   }
-  std::vector<std::pair<at::Tensor, at::Tensor>> copies;
+  std::vector<std::pair<NamedSlice, at::Tensor>> masters;
+  std::vector<std::pair<at::Tensor, at::Tensor>> moments;
   for (const NamedSlice& slice : weights_.trained_slices(shape_)) {
     size_t i = 0;
     while (parameters[i] != slice.parameter) i++;
-    copies.emplace_back(slice.of(slice.parameter->master), reader.get("master." + slice.name, slice.shape));
-    copies.emplace_back(slice.of(first[i]), reader.get("exp_avg." + slice.name, slice.shape));
-    copies.emplace_back(slice.of(second[i]), reader.get("exp_avg_sq." + slice.name, slice.shape));
+    masters.emplace_back(slice, reader.get("master." + slice.name, slice.shape));
+    moments.emplace_back(slice.of(first[i]), reader.get("exp_avg." + slice.name, slice.shape));
+    moments.emplace_back(slice.of(second[i]), reader.get("exp_avg_sq." + slice.name, slice.shape));
   }
   keep_snapshots();
-  for (auto& [target, source] : copies) target.copy_(source);
+  for (const auto& [slice, master] : masters) slice.set_master(master.to(at::kFloat));
+  for (auto& [target, source] : moments) target.copy_(source);
   optimizer_.set_step_count(static_cast<int64_t>(step));
-  weights_.refresh_values();
 }
 
 }  // namespace magic

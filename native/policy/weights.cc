@@ -1,10 +1,11 @@
 #include "policy/weights.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+
+#include "runtime/zero_pages.h"
 
 namespace magic {
 
@@ -13,9 +14,11 @@ namespace {
 Parameter allocate(at::IntArrayRef shape, const Weights& weights) {
   Parameter parameter;
   parameter.value = at::empty(shape, at::TensorOptions().device(weights.device).dtype(weights.dtype));
-  if (weights.dtype == at::kFloat) parameter.master = parameter.value;
   return parameter;
 }
+
+// Gradients lie one after another in one block, each at a multiple of 256 bytes.
+int64_t aligned(int64_t count) { return (count + 63) / 64 * 64; }
 
 }  // namespace
 
@@ -153,21 +156,31 @@ Weights Weights::base() const {
 }
 
 void Weights::prepare_training() {
+  if (dtype == at::kFloat) return;
   for (Parameter* parameter : trained()) {
-    if (!parameter->master.defined()) parameter->master = parameter->value.to(at::kFloat);
-    if (!parameter->gradient.defined()) {
-      parameter->gradient = at::zeros(parameter->value.sizes(), parameter->master.options());
-    }
+    if (parameter->low_half.defined()) continue;
+    parameter->low_half = at::zeros(parameter->value.sizes(), parameter->value.options().dtype(at::kShort));
   }
 }
 
 void Weights::zero_gradients() {
-  for (Parameter* parameter : trained()) parameter->gradient.zero_();
+  drop_gradients();
+  const at::Tensor all = zero_pages(gradient_bytes() / static_cast<int64_t>(sizeof(float)), device);
+  int64_t start = 0;
+  for (Parameter* parameter : trained()) {
+    parameter->gradient = all.narrow(0, start, parameter->value.numel()).view(parameter->value.sizes());
+    start += aligned(parameter->value.numel());
+  }
 }
 
-void Weights::refresh_values() {
-  if (dtype == at::kFloat) return;
-  for (Parameter* parameter : trained()) parameter->value.copy_(parameter->master);
+void Weights::drop_gradients() {
+  for (Parameter* parameter : trained()) parameter->gradient.reset();
+}
+
+int64_t Weights::gradient_bytes() {
+  int64_t count = 0;
+  for (const Parameter* parameter : trained()) count += aligned(parameter->value.numel());
+  return count * static_cast<int64_t>(sizeof(float));
 }
 
 void attach_adapters(Weights& weights, const Shape& shape, const LoraOptions& options) {
@@ -191,12 +204,9 @@ void attach_adapters(Weights& weights, const Shape& shape, const LoraOptions& op
       const auto count = static_cast<int64_t>(adapter.targets.size());
       adapter.a = allocate({count * options.rank, linear->weight.value.size(1)}, weights);
       adapter.b = allocate({rows, options.rank}, weights);
-      // From the start: what is drawn or read is float32.
-      for (Parameter* parameter : {&adapter.a, &adapter.b}) {
-        if (!parameter->master.defined()) parameter->master = at::empty_like(parameter->value, at::kFloat);
-      }
     }
   }
+  weights.prepare_training();  // what is drawn or read is float32
 }
 
 }  // namespace magic

@@ -51,11 +51,13 @@ struct Weights {
   at::Tensor merged(const NamedSlice& slice);
   // The same tensors without the adapters.
   Weights base() const;
-  // Masters and zeroed gradients of what is trained, allocated at first need.
+  // What the masters need beside the values, allocated at first need.
   void prepare_training();
+  // In one block that is apart from the activations, so as not to break up the memory that those take turns in. On the
+  // CPU a gradient takes memory from when the backward comes to it: as activations are let go of.
   void zero_gradients();
-  // Compute-type copies from the masters, after an optimizer step.
-  void refresh_values();
+  void drop_gradients();
+  int64_t gradient_bytes();  // whether or not they are there
 };
 
 // Uninitialised weights of this shape.

@@ -19,7 +19,8 @@ enum class Pass { kTraining, kScoring };
 
 class ActivationBudget {
  public:
-  // `given`: activationBytes of the call; 0: most of what is free, with the policy's states allocated.
+  // `given`: activationBytes of the call; 0: most of what is free, with the policy's states allocated and room left for
+  // the gradients of a training pass.
   ActivationBudget(Policy& policy, const ActivationMemory& memory, Pass pass, int64_t given);
 
   int64_t bytes() const { return bytes_; }

@@ -24,20 +24,18 @@ void predict_states(const Shape& shape, const RunSizes& sizes, MemoryPrediction&
   for (const Adapter* adapter : weights.adapters()) {
     prediction.weights += bytes(adapter->a.value) + bytes(adapter->b.value);
   }
-  int64_t trained = 0, values = 0;
-  for (const Parameter* parameter : weights.trained()) {
-    trained += parameter->value.numel();
-    values += bytes(parameter->value);
-  }
-  const bool apart = sizes.dtype != at::kFloat;
-  prediction.optimizer = trained * (apart ? 16 : 12);
-  prediction.snapshot = trained * 12 + (apart ? values : 0);
+  int64_t trained = 0;
+  for (const Parameter* parameter : weights.trained()) trained += parameter->value.numel();
+  prediction.gradients = weights.gradient_bytes();
+  // Both moments, and what bfloat16 values lack to their masters.
+  prediction.optimizer = trained * (sizes.dtype == at::kFloat ? 8 : 10);
+  prediction.snapshot = trained * 12;
 }
 
 }  // namespace
 
 int64_t MemoryPrediction::peak() const {
-  return process + weights + reference + optimizer + std::max(activations, kv_cache + sampling);
+  return process + weights + reference + optimizer + std::max(gradients + activations, kv_cache + sampling);
 }
 
 MemoryPrediction predict_memory(const Shape& shape, const RunSizes& sizes) {
@@ -49,7 +47,8 @@ MemoryPrediction predict_memory(const Shape& shape, const RunSizes& sizes) {
   const int64_t left = std::max<int64_t>(0, prediction.free - states);
 
   const ActivationMemory memory(shape, sizes.device, sizes.dtype, !sizes.lora);
-  const int64_t budget = sizes.activation_bytes > 0 ? sizes.activation_bytes : share_of_free(left);
+  const int64_t budget =
+      sizes.activation_bytes > 0 ? sizes.activation_bytes : share_of_free(left - prediction.gradients);
   const int64_t rows = std::max(sizes.sequence_rows, sizes.micro_batch_rows);
   const int64_t responses = std::max(sizes.sequence_responses, sizes.micro_batch_responses);
   const RecomputePlan plan =

@@ -28,7 +28,8 @@ struct MemoryPrediction {
   int64_t process = 0;      // resident now, on the CPU
   int64_t weights = 0;      // in the compute type
   int64_t reference = 0;    // the same of a reference policy
-  int64_t optimizer = 0;    // masters where they are apart, gradients, both moments
+  int64_t optimizer = 0;    // both moments, and the halves of masters that are not in the weights
+  int64_t gradients = 0;    // while an update is computed
   int64_t activations = 0;  // of a micro-batch
   int64_t recomputed_layers = 0;
   int64_t kv_cache = 0;

@@ -124,13 +124,20 @@ StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const Lo
   const Clock::time_point start = Clock::now();
   batch.validate(policy.shape().vocab_size, options);
   cancel.check();
-  policy.weights().prepare_training();
+  Weights& weights = policy.weights();
+  weights.prepare_training();
+  weights.drop_gradients();
   const ActivationMemory memory = memory_of(policy);
   ActivationBudget budget(policy, memory, Pass::kTraining, options.activation_bytes);
   budget.require_fit(batch);
   StepStats stats;
   stats.memory_retries = budget.retry(batch, [&](int64_t& tried) {
-    stats = accumulate_gradients(policy, batch, options, memory, budget, tried, cancel);
+    try {
+      stats = accumulate_gradients(policy, batch, options, memory, budget, tried, cancel);
+    } catch (...) {
+      weights.drop_gradients();  // of a part of the batch
+      throw;
+    }
   });
   stats.seconds = seconds_since(start);
   stats.peak_memory_bytes = peak_memory_bytes(policy.weights().device);
@@ -153,6 +160,7 @@ StepStats train_step(Policy& policy, const TrainingBatch& batch, const LossOptio
     const bool clip = optimizer.max_grad_norm > 0 && stats.grad_norm > optimizer.max_grad_norm;
     policy.optimizer().step(policy.weights(), optimizer, clip ? optimizer.max_grad_norm / (stats.grad_norm + 1e-6) : 1);
   }
+  policy.weights().drop_gradients();
   stats.optimizer_seconds = seconds_since(start);
   stats.seconds += stats.optimizer_seconds;
   stats.peak_memory_bytes = peak_memory_bytes(policy.weights().device);

@@ -36,8 +36,10 @@ export interface NativeMemoryPrediction {
   weights: number
   /** of a reference policy */
   reference: number
-  /** float32 masters where the weights are not, gradients, both moments */
+  /** both moments, and in bfloat16 what the weights lack to their float32 masters */
   optimizer: number
+  /** while an update is computed */
+  gradients: number
   /** of the largest micro-batch, head included */
   activations: number
   /** layers that its backward computes again */

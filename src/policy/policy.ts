@@ -200,8 +200,8 @@ export class Policy implements Disposable {
   }
 
   /**
-   * A copy of one parameter's gradient of the last {@link computeGradients}, or of the last {@link trainStep} as clipped.
-   * With `lora` only the adapter has gradients.
+   * A copy of one parameter's gradient of the last {@link computeGradients}; the next {@link trainStep} uses it up. With
+   * `lora` only the adapter has gradients.
    */
   async gradient(name: string): Promise<Float32Array> {
     return this.#call(undefined, () => this.#addon.gradient(this.#handle, name))

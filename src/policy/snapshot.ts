@@ -18,7 +18,7 @@ export interface SnapshotModel {
 /**
  * What a policy was at one moment. It is written on a thread of its own, so that the policy trains on meanwhile. On the
  * CPU it costs nothing where the writing ends before the policy's next update; else, and on other devices, copies of
- * weights and optimizer states in the memory of the host, 12 bytes a trained parameter (14 in bfloat16), until it is disposed.
+ * weights and optimizer states in the memory of the host, 12 bytes a trained parameter, until it is disposed.
  */
 export class PolicySnapshot implements Disposable {
   readonly lora: Lora | undefined

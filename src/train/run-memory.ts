@@ -41,6 +41,7 @@ export function describeMemory(memory: MemoryPrediction): string {
     `weights ${gibibytes(memory.weights)}`,
     ...(memory.reference > 0 ? [`reference policy ${gibibytes(memory.reference)}`] : []),
     `optimizer ${gibibytes(memory.optimizer)}`,
+    `gradients ${gibibytes(memory.gradients)}`,
     `activations ${gibibytes(memory.activations)}${again > 0 ? ` with ${again} layers computed again` : ''}`,
     ...(memory.sampling > 0 ? [`or, while sampling, ${gibibytes(memory.kvCache + memory.sampling)}`] : []),
   ]

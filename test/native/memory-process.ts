@@ -1,6 +1,7 @@
 /**
- * A process that trains one step of the shape and batch it is given as JSON, and prints what it took beyond weights and
- * optimizer states: `{ measured, predicted, recomputedLayers, resident }`, bytes.
+ * A process that trains one step on the batch it is given as JSON, twice in a row so that the second micro-batch has all
+ * gradients beside it, and prints what that took beyond weights, gradients and optimizer states: `{ measured, predicted,
+ * recomputedLayers, resident }`, bytes.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Policy } from '../../src/index.ts'
@@ -28,16 +29,27 @@ function batch(sequences: number, length: number, prompt: number) {
 }
 
 const policy = await Policy.create(model, { dtype, ...(lora && { lora: { rank: 8 } }) })
-// Gradients, moments, and the code and buffers of the products (of many rows) are there before the count begins; what the step took beside is
-// given back when a policy goes.
+// Moments, and the code and buffers of the products (of many rows) are there before the count begins; what the step
+// took beside is given back when a policy goes.
 await policy.trainStep(batch(2, 64, 8))
 const other = await Policy.create({ ...model, num_hidden_layers: 1, vocab_size: 8 })
 other.dispose()
 await policy.parameter('model.norm.weight')
 const before = status('VmRSS')
 writeFileSync('/proc/self/clear_refs', '5')
-const { activationBytes, recomputedLayers } = await policy.trainStep(batch(sequences, length, prompt), options)
+// A prompt goes through the layers once for its group.
+const prompts = options.sharePrompts === false ? sequences : Math.ceil(sequences / 4)
+const rows = prompts * prompt + sequences * (length - prompt - 1)
+const stats = await policy.trainStep(batch(2 * sequences, length, prompt), { ...options, maxTokensPerMicroBatch: rows })
+if (stats.microBatches !== 2) throw new Error(`${stats.microBatches} micro-batches in place of 2`)
 const resident = status('VmHWM')
+const trained = policy.parameterShapes().filter(({ name }) => !lora || name.includes('lora_'))
+const gradients = 4 * trained.reduce((sum, { shape }) => sum + shape.reduce((size, length) => size * length, 1), 0)
 process.stdout.write(
-  JSON.stringify({ measured: resident - before, predicted: activationBytes, recomputedLayers, resident }),
+  JSON.stringify({
+    measured: resident - before - gradients,
+    predicted: stats.activationBytes,
+    recomputedLayers: stats.recomputedLayers,
+    resident,
+  }),
 )

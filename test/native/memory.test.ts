@@ -5,7 +5,7 @@ import test from 'ava'
 import type { LossOptions, ModelConfig } from '../../src/index.ts'
 import { config } from './tiny.ts'
 
-/** What memory-process.ts trains on; groups of four sequences share a prompt. */
+/** What memory-process.ts trains on, twice; groups of four sequences share a prompt. */
 export interface MemoryCase {
   model: ModelConfig
   dtype: 'float32' | 'bfloat16'

@@ -41,7 +41,9 @@ async function updates() {
   }
 
   const many = batch(16, 96, vocabulary)
+  // So that optimizer states and gradients are part of what it has.
   await policy.trainStep(small, options)
+  await policy.computeGradients(small, options)
   limit(taken() + room)
   const split = await gradient(many)
 

@@ -45,9 +45,11 @@ test('the loss is the mean of -log-prob, and one step follows its gradient', asy
     weightDecay: 0,
     maxGradNorm: 0,
   }
+  // Of an on-policy step with these advantages the loss is that of supervised fine-tuning but for a constant.
+  await policy.computeGradients({ ...batch, advantages: new Float32Array([1]) })
+  const gradient = await policy.gradient(name)
   const [line] = await sft({ policy, examples: [example], config })
   t.true(Math.abs(line!['sft/loss']! - before) < 1e-5)
-  const gradient = await policy.gradient(name)
   const moved = await policy.parameter(name)
   const squared = gradient.reduce((sum, value) => sum + value * value, 0)
   const step = moved.reduce((sum, value, index) => sum + (value - weights[index]!) * gradient[index]!, 0)

@@ -125,7 +125,8 @@ test('the memory of a run is told in comments, or why it is not', async (t) => {
       process: 2 ** 29,
       weights: 2 ** 30,
       reference: 0,
-      optimizer: 2 ** 29,
+      optimizer: 2 ** 28,
+      gradients: 2 ** 28,
       activations: 2 ** 30,
     },
     ...{ recomputedLayers: 5, kvCache: 2 ** 28, sampling: 2 ** 28, snapshot: 2 ** 29, free: 2 ** 34 },
@@ -133,7 +134,7 @@ test('the memory of a run is told in comments, or why it is not', async (t) => {
   }
   t.is(
     await memoryComment(async () => memory),
-    '# memory: at most 3.00 GiB (process 0.50, weights 1.00, optimizer 0.50, activations 1.00 with 5 layers computed again, or, while sampling, 0.50), 0.50 more while a checkpoint is written; 16.00 GiB free',
+    '# memory: at most 3.00 GiB (process 0.50, weights 1.00, optimizer 0.25, gradients 0.25, activations 1.00 with 5 layers computed again, or, while sampling, 0.50), 0.50 more while a checkpoint is written; 16.00 GiB free',
   )
   const short = await memoryComment(async () => ({ ...memory, free: 2 ** 30 }))
   t.regex(short, /\n# memory: that is more than is free; lower maxTokensPerMicroBatch or kvCacheBytes$/)
