@@ -18,8 +18,8 @@ const failed = [
   ]),
 ]
 if (onPath('clang-format')) {
-  const sources = filesOf(root, ['native', 'test/reference/cuda-on-cpu']).filter((file) =>
-    /\.(cc|h|inl|cu|cuh)$/.test(file),
+  const sources = filesOf(root, ['native', 'test/reference/cuda-on-cpu', 'test/reference/cpu-variants']).filter(
+    (file) => /\.(cc|h|inl|cu|cuh)$/.test(file),
   )
   failed.push(run('clang-format', [...(fix ? ['-i'] : ['--dry-run', '-Werror']), ...sources]))
 } else {

@@ -7,34 +7,33 @@ struct TileView {
   int64_t row, column;
 };
 
+// As many as there are registers for.
+constexpr int64_t kStripRows = kLanes == 16 ? 12 : 6;
+
 // R rows and 2 vectors of columns of c: the sums stay in registers over all of `depth`.
 template <int R>
 MAGIC_INLINE void product_strip(const TileView& a, const float* b, int64_t b_row, float* c, int64_t c_row,
                                 int64_t depth, bool add) {
   Floats left[R], right[R];
+#pragma GCC unroll 12
   for (int i = 0; i < R; i++) {
-    if (add) {
-      load(left[i], c + i * c_row);
-      load(right[i], c + i * c_row + kLanes);
-    } else {
-      left[i] = right[i] = Floats{};
-    }
+    left[i] = add ? load(c + i * c_row) : Floats(0.0f);
+    right[i] = add ? load(c + i * c_row + kLanes) : Floats(0.0f);
   }
   for (int64_t k = 0; k < depth; k++) {
-    Floats u, v, w;
-    load(u, b + k * b_row);
-    load(v, b + k * b_row + kLanes);
+    const Floats u = load(b + k * b_row), v = load(b + k * b_row + kLanes);
     const float* column = a.data + k * a.column;
 #pragma GCC unroll 12
     for (int i = 0; i < R; i++) {
-      broadcast(w, column[i * a.row]);
-      left[i] += w * u;
-      right[i] += w * v;
+      const Floats w(column[i * a.row]);
+      left[i] = at::vec::fmadd(w, u, left[i]);
+      right[i] = at::vec::fmadd(w, v, right[i]);
     }
   }
+#pragma GCC unroll 12
   for (int i = 0; i < R; i++) {
-    store(c + i * c_row, left[i]);
-    store(c + i * c_row + kLanes, right[i]);
+    left[i].store(c + i * c_row);
+    right[i].store(c + i * c_row + kLanes);
   }
 }
 
@@ -93,19 +92,14 @@ void attend_tile(const RowTile& tile, const HeadKeys& head, float* logsum, const
     for (int64_t i = 0; i < rows; i++) {
       float* row = scratch.scores + i * kAttentionTile;
       hide(row, seen(tile, tile.begin + i, key, count), count);
-      Floats tops = Floats{} + largest[i], total{}, p;
+      Floats highest(largest[i]), total(0.0f);
+      for (int64_t j = 0; j < count; j += kLanes) highest = at::vec::clamp_min(highest, load(row + j));
+      const float top = largest_of(highest);
+      const Floats tops(top);
       for (int64_t j = 0; j < count; j += kLanes) {
-        load(p, row + j);
-        tops = p > tops ? p : tops;
-      }
-      float top = tops[0];
-      for (int64_t lane = 1; lane < kLanes; lane++) top = tops[lane] > top ? tops[lane] : top;
-      for (int64_t j = 0; j < count; j += kLanes) {
-        load(p, row + j);
-        p -= top;
-        exp_nonpositive(p);
-        total += p;
-        store(row + j, p);
+        const Floats p = exponential(load(row + j) - tops);
+        total = total + p;
+        p.store(row + j);
       }
       if (top > largest[i]) {
         const float rescale = std::exp(largest[i] - top);
@@ -113,7 +107,7 @@ void attend_tile(const RowTile& tile, const HeadKeys& head, float* logsum, const
         for (int64_t d = 0; d < width; d++) scratch.out[i * width + d] *= rescale;
         largest[i] = top;
       }
-      sum[i] += sum_of(total);
+      sum[i] += sum_in_order(total);
     }
     tile_product({scratch.scores, kAttentionTile, 1}, head.values + key * width, width, scratch.out, width, rows, dim,
                  count, true);
@@ -129,6 +123,7 @@ void attend_tile_backward(const RowTile& tile, const HeadKeys& head, float scale
                           const float* dots, float* d_keys, float* d_values, const TileScratch& scratch) {
   const int64_t rows = tile.end - tile.begin, dim = head.dim, width = head.width;
   float *scores = scratch.scores, *d_scores = scratch.d_scores;
+  const Floats scales(scale);
   std::fill_n(scratch.out, rows * width, 0.0f);
   for_key_tiles(tile, [&](int64_t key, int64_t count) {
     tile_product({scratch.queries, width, 1}, head.keys_across + key, head.length, scores, kAttentionTile, rows, count,
@@ -138,17 +133,14 @@ void attend_tile_backward(const RowTile& tile, const HeadKeys& head, float scale
     for (int64_t i = 0; i < rows; i++) {
       float *row = scores + i * kAttentionTile, *d_row = d_scores + i * kAttentionTile;
       hide(row, seen(tile, tile.begin + i, key, count), count);
+      const Floats logsums(logsum[i]), dot(dots[i]), zero(0.0f);
       for (int64_t j = 0; j < count; j += kLanes) {
-        Floats p, d;
-        load(p, row + j);
-        load(d, d_row + j);
-        p = p * scale - logsum[i];
-        p = p > 0.0f ? Floats{} : p;  // by rounding alone
-        exp_nonpositive(p);
+        // above 0 by rounding alone
+        const Floats p = exponential(at::vec::clamp_max(at::vec::fmsub(load(row + j), scales, logsums), zero));
         // what lies behind the last key is no number to rely on
-        d = p > 0.0f ? p * (d - dots[i]) * scale : Floats{};
-        store(row + j, p);
-        store(d_row + j, d);
+        const Floats d = Floats::blendv(zero, p * (load(d_row + j) - dot) * scales, p > zero);
+        p.store(row + j);
+        d.store(d_row + j);
       }
     }
     tile_product({scores, 1, kAttentionTile}, scratch.d_out, width, d_values + key * width, width, count, dim, rows,

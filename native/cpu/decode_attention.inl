@@ -13,31 +13,28 @@ MAGIC_INLINE void score_rows(const float* queries, const DecodeRows& rows, const
   for (int64_t key = 0; key < block.count; key += kKeys) {
     const T* keys[kKeys];
     for (int64_t k = 0; k < kKeys; k++) keys[k] = block.keys + std::min(key + k, block.count - 1) * block.stride;
-    Floats sum[R][kKeys], q, k[kKeys];
+    Floats sum[R][kKeys], k[kKeys];
 #pragma GCC unroll 4
     for (int r = 0; r < R; r++) {
 #pragma GCC unroll 4
-      for (int c = 0; c < kKeys; c++) sum[r][c] = Floats{};
+      for (int c = 0; c < kKeys; c++) sum[r][c] = Floats(0.0f);
     }
     const auto add = [&](int64_t d, int64_t count) __attribute__((always_inline)) {
 #pragma GCC unroll 4
-      for (int c = 0; c < kKeys; c++) load(k[c], keys[c] + d, count);
+      for (int c = 0; c < kKeys; c++) k[c] = load(keys[c] + d, count);
 #pragma GCC unroll 4
       for (int r = 0; r < R; r++) {
-        load(q, queries + r * rows.width + d, count);
+        const Floats q = load(queries + r * rows.width + d, count);
 #pragma GCC unroll 4
-        for (int c = 0; c < kKeys; c++) sum[r][c] += q * k[c];
+        for (int c = 0; c < kKeys; c++) sum[r][c] = at::vec::fmadd(q, k[c], sum[r][c]);
       }
     };
     for (int64_t d = 0; d < whole; d += kLanes) add(d, kLanes);
     if (whole < dim) add(whole, dim - whole);
 #pragma GCC unroll 4
     for (int r = 0; r < R; r++) {
-      Quad parts[kKeys], total;
 #pragma GCC unroll 4
-      for (int c = 0; c < kKeys; c++) fold<kLanes>(parts[c], sum[r][c]);
-      sums(total, parts[0], parts[1], parts[2], parts[3]);
-      std::memcpy(scores + r * kScores + key, &total, sizeof(total));
+      for (int c = 0; c < kKeys; c++) scores[r * kScores + key + c] = sum_of(sum[r][c]);
     }
   }
   for (int r = 0; r < R; r++) {
@@ -49,19 +46,14 @@ MAGIC_INLINE void score_rows(const float* queries, const DecodeRows& rows, const
 
 // Scores to weights relative to the largest score so far; what the sums so far have to be multiplied by.
 MAGIC_INLINE float online_softmax(float* scores, float& largest, float& sum) {
-  Floats tops = Floats{} + largest, total{}, p;
+  Floats highest(largest), total(0.0f);
+  for (int64_t j = 0; j < kScores; j += kLanes) highest = at::vec::clamp_min(highest, load(scores + j));
+  const float top = largest_of(highest);
+  const Floats tops(top);
   for (int64_t j = 0; j < kScores; j += kLanes) {
-    load(p, scores + j);
-    tops = p > tops ? p : tops;
-  }
-  float top = tops[0];
-  for (int64_t lane = 1; lane < kLanes; lane++) top = tops[lane] > top ? tops[lane] : top;
-  for (int64_t j = 0; j < kScores; j += kLanes) {
-    load(p, scores + j);
-    p -= top;
-    exp_nonpositive(p);
-    total += p;
-    store(scores + j, p);
+    const Floats p = exponential(load(scores + j) - tops);
+    total = total + p;
+    p.store(scores + j);
   }
   const float rescale = top > largest ? std::exp(largest - top) : 1.0f;
   largest = top;
@@ -73,29 +65,28 @@ MAGIC_INLINE float online_softmax(float* scores, float& largest, float& sum) {
 template <int R, int V, typename T>
 MAGIC_INLINE void weigh_values(float* out, const DecodeRows& rows, const CacheBlock<T>& block, const float* weights,
                                const float* rescale, int64_t d, int64_t count) {
-  Floats sum[R][V], v[V], weight;
+  Floats sum[R][V], v[V];
 #pragma GCC unroll 4
   for (int r = 0; r < R; r++) {
 #pragma GCC unroll 4
     for (int i = 0; i < V; i++) {
-      load(sum[r][i], out + r * rows.width + d + i * kLanes);
-      sum[r][i] *= rescale[r];
+      sum[r][i] = load(out + r * rows.width + d + i * kLanes) * Floats(rescale[r]);
     }
   }
   for (int64_t key = 0; key < block.count; key++) {
 #pragma GCC unroll 4
-    for (int i = 0; i < V; i++) load(v[i], block.values + key * block.stride + d + i * kLanes, count);
+    for (int i = 0; i < V; i++) v[i] = load(block.values + key * block.stride + d + i * kLanes, count);
 #pragma GCC unroll 4
     for (int r = 0; r < R; r++) {
-      broadcast(weight, weights[r * kScores + key]);
+      const Floats weight(weights[r * kScores + key]);
 #pragma GCC unroll 4
-      for (int i = 0; i < V; i++) sum[r][i] += weight * v[i];
+      for (int i = 0; i < V; i++) sum[r][i] = at::vec::fmadd(weight, v[i], sum[r][i]);
     }
   }
 #pragma GCC unroll 4
   for (int r = 0; r < R; r++) {
 #pragma GCC unroll 4
-    for (int i = 0; i < V; i++) store(out + r * rows.width + d + i * kLanes, sum[r][i]);
+    for (int i = 0; i < V; i++) sum[r][i].store(out + r * rows.width + d + i * kLanes);
   }
 }
 

@@ -1,36 +1,16 @@
 // y = x W^T for few rows of x, W read once as it lies. Vectors run along the inner axis, where both operands are
 // contiguous. A row's result does not depend on the other rows.
 
-using Quad = float __attribute__((vector_size(16)));
-
 // Rows of W that stay in the first-level cache while all rows of x pass, and how much of their length.
 constexpr int64_t kWeightRows = 6;
 constexpr int64_t kTileRows = 4, kTileColumns = 3;
+// With more rows of x, bfloat16 is widened in memory once rather than in registers by each tile.
+constexpr int64_t kWidenedRows = 16;
 // Results are gathered over so many rows of W: the rows of y are far apart, and often by a power of two.
 constexpr int64_t kPanelStride = kGemmPanelRoom;
 static_assert(kGemmPanel % kWeightRows == 0);
 // Vectors of the inner axis between two lines that are fetched ahead.
 constexpr int64_t kGroup = 32 / kLanes;
-
-// The halves of a vector added, down to four lanes.
-template <int lanes>
-MAGIC_INLINE void fold(Quad& out, const float __attribute__((vector_size(lanes * sizeof(float)))) & v) {
-  if constexpr (lanes == 4) {
-    out = v;
-  } else {
-    float __attribute__((vector_size(lanes / 2 * sizeof(float)))) halves[2];
-    std::memcpy(halves, &v, sizeof(halves));
-    fold<lanes / 2>(out, halves[0] + halves[1]);
-  }
-}
-
-// The sums of the lanes of four vectors.
-MAGIC_INLINE void sums(Quad& out, const Quad& a, const Quad& b, const Quad& c, const Quad& d) {
-  using Four = int32_t __attribute__((vector_size(16)));
-  const Quad ab = __builtin_shuffle(a, b, Four{0, 4, 1, 5}) + __builtin_shuffle(a, b, Four{2, 6, 3, 7});
-  const Quad cd = __builtin_shuffle(c, d, Four{0, 4, 1, 5}) + __builtin_shuffle(c, d, Four{2, 6, 3, 7});
-  out = __builtin_shuffle(ab, cd, Four{0, 1, 4, 5}) + __builtin_shuffle(ab, cd, Four{2, 3, 6, 7});
-}
 
 // What a tile fetches of the block of W that comes next, a line of some rows in each group of its vectors: a burst
 // would hold up the loads of the work at hand.
@@ -42,19 +22,18 @@ struct Ahead {
 template <int kRows, int kColumns, typename W>
 MAGIC_INLINE void multiply_add(Floats (&sum)[kRows][kColumns], const float* x, int64_t x_stride, const W* w,
                                int64_t w_stride, int64_t count) {
-  Floats weight[kColumns], row;
+  Floats weight[kColumns];
 #pragma GCC unroll 4
-  for (int c = 0; c < kColumns; c++) load(weight[c], w + c * w_stride, count);
+  for (int c = 0; c < kColumns; c++) weight[c] = load(w + c * w_stride, count);
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; r++) {
-    load(row, x + r * x_stride, count);
+    const Floats row = load(x + r * x_stride, count);
 #pragma GCC unroll 4
-    for (int c = 0; c < kColumns; c++) sum[r][c] += row * weight[c];
+    for (int c = 0; c < kColumns; c++) sum[r][c] = at::vec::fmadd(row, weight[c], sum[r][c]);
   }
 }
 
-// y [kRows, kColumns] (+)= x [kRows, inner] w [kColumns, inner]^T; strides in elements. Four columns of y are written:
-// what comes after the tile's gets nothing added, or zeros that the next tile writes over.
+// y [kRows, kColumns] (+)= x [kRows, inner] w [kColumns, inner]^T; strides in elements.
 template <int kRows, int kColumns, typename W>
 MAGIC_INLINE void dot_tile(const float* x, int64_t x_stride, const W* w, int64_t w_stride, float* y, int64_t inner,
                            bool add, const Ahead& ahead) {
@@ -62,13 +41,14 @@ MAGIC_INLINE void dot_tile(const float* x, int64_t x_stride, const W* w, int64_t
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; r++) {
 #pragma GCC unroll 4
-    for (int c = 0; c < kColumns; c++) sum[r][c] = Floats{};
+    for (int c = 0; c < kColumns; c++) sum[r][c] = Floats(0.0f);
   }
   int64_t i = 0;
   const char* line = ahead.line;
   for (; i + kGroup * kLanes <= inner; i += kGroup * kLanes, line += 64) {
     for (int64_t row = 0; row < ahead.rows; row++) __builtin_prefetch(line + row * ahead.stride, 0, 2);
-#pragma GCC unroll 8
+      // Twice, no more: gcc would then read rows of W again for each row of x.
+#pragma GCC unroll 2
     for (int64_t j = i; j < i + kGroup * kLanes; j += kLanes) {
       multiply_add<kRows, kColumns>(sum, x + j, x_stride, w + j, w_stride, kLanes);
     }
@@ -76,14 +56,11 @@ MAGIC_INLINE void dot_tile(const float* x, int64_t x_stride, const W* w, int64_t
   for (; i < inner; i += kLanes) multiply_add<kRows, kColumns>(sum, x + i, x_stride, w + i, w_stride, inner - i);
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; r++) {
-    Quad parts[4] = {}, total;
 #pragma GCC unroll 4
-    for (int c = 0; c < kColumns; c++) fold<kLanes>(parts[c], sum[r][c]);
-    sums(total, parts[0], parts[1], parts[2], parts[3]);
-    Quad before{};
-    if (add) std::memcpy(&before, y + r * kPanelStride, sizeof(before));
-    total += before;
-    std::memcpy(y + r * kPanelStride, &total, sizeof(total));
+    for (int c = 0; c < kColumns; c++) {
+      float* to = y + r * kPanelStride + c;
+      *to = (add ? *to : 0.0f) + sum_of(sum[r][c]);
+    }
   }
 }
 
@@ -125,13 +102,9 @@ MAGIC_INLINE void gemm_block(const GemmRows& work, const float* x, const W* w, i
 }
 
 MAGIC_INLINE void widen(float* to, const c10::BFloat16* from, int64_t count) {
-  Floats v;
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    load(v, from + i);
-    store(to + i, v);
-  }
-  for (; i < count; i++) to[i] = from[i];
+  for (; i + kLanes <= count; i += kLanes) load(from + i).store(to + i);
+  if (i < count) load(from + i, count - i).store(to + i, count - i);
 }
 
 template <typename T>
@@ -151,8 +124,7 @@ void gemm_panel(const GemmRows& work, int64_t begin, int64_t end, int64_t next) 
       const float* x = work.x + k / slice * work.x_slice;
       float* y = work.panel + first - begin;
       if constexpr (!std::is_same_v<T, float>) {
-        // Widened once where it is multiplied more than once.
-        if (work.rows > kTileRows) {
+        if (work.rows > kWidenedRows) {
           alignas(64) float widened[kWeightRows * kGemmInner];
           for (int64_t c = 0; c < count; c++) widen(widened + c * kGemmInner, w + c * work.in, inner);
           gemm_block(work, x, widened, kGemmInner, count, inner, y, k > 0, upcoming, stride, kParts);

@@ -1,10 +1,11 @@
 #pragma once
-// The policy's kernels for the CPU, on plain pointers. Compiled for AVX-512, AVX2 and the baseline; the processor
-// chooses when they are first asked for. T is float32 or bfloat16.
+// The policy's kernels for the CPU, on plain pointers. Compiled once for each instruction set; the processor chooses
+// when they are first asked for. T is float32 or bfloat16.
 
 #include <c10/util/BFloat16.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace magic {
 
@@ -123,5 +124,12 @@ struct Kernels {
 };
 
 const Kernels& kernels();
+
+// Every variant of them that this processor has, the best one last.
+struct KernelVariant {
+  const char* name;
+  const Kernels* kernels;
+};
+std::vector<KernelVariant> kernel_variants();
 
 }  // namespace magic

@@ -1,62 +1,60 @@
 // One row of logits in one pass: a block's largest is found and its exponentials are summed while the block is in the
 // first-level cache.
 
-// z = logit * scale relative to `largest`, at most 0, and exp(z).
-MAGIC_INLINE void weigh(Floats& z, Floats& weight, const float* logits, float scale, float largest, int64_t count) {
-  load(z, logits, count);
-  z = z * scale - largest;
-  weight = z;
-  exp_nonpositive(weight);
+MAGIC_INLINE float largest_logit(const float* logits, int64_t count, const Floats& scale) {
+  // Two at once, as each comparison waits for the one before; what is not a number is passed over.
+  const Floats lowest(-std::numeric_limits<float>::infinity());
+  Floats tops[2] = {lowest, lowest};
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    for (int half = 0; half < 2; half++) {
+      tops[half] = at::vec::clamp_min(tops[half], load(logits + i + half * kLanes) * scale);
+    }
+  }
+  for (; i < count; i += kLanes) {
+    const Floats z = Floats::set(lowest, load(logits + i, count - i) * scale, count - i);
+    tops[0] = at::vec::clamp_min(tops[0], z);
+  }
+  return largest_of(at::vec::clamp_min(tops[0], tops[1]));
 }
 
 void scan_logits(const float* logits, int64_t count, float scale, LogitBlock* blocks) {
+  const Floats scales(scale), zero(0.0f);
   for (int64_t start = 0; start < count; start += kLogitBlock, blocks++) {
     const float* from = logits + start;
-    const int64_t size = std::min(kLogitBlock, count - start), whole = size / kLanes * kLanes;
-    Floats tops = Floats{} - std::numeric_limits<float>::infinity(), z;
-    for (int64_t i = 0; i < whole; i += kLanes) {
-      load(z, from + i);
-      z *= scale;
-      tops = z > tops ? z : tops;
-    }
-    float top = -std::numeric_limits<float>::infinity();
-    for (int64_t lane = 0; lane < kLanes; lane++) top = std::fmax(top, tops[lane]);
-    for (int64_t i = whole; i < size; i++) top = std::fmax(top, from[i] * scale);
-
-    Floats sums[2]{}, weighted[2]{}, weight;
+    const int64_t size = std::min(kLogitBlock, count - start);
+    const float top = largest_logit(from, size, scales);
+    const Floats tops(top);
+    Floats sums[2] = {zero, zero}, weighted[2] = {zero, zero};
     int64_t i = 0;
     for (; i + 2 * kLanes <= size; i += 2 * kLanes) {
-#pragma GCC unroll 2
       for (int half = 0; half < 2; half++) {
-        weigh(z, weight, from + i + half * kLanes, scale, top, kLanes);
-        sums[half] += weight;
-        weighted[half] += weight * z;
+        const Floats z = at::vec::fmsub(load(from + i + half * kLanes), scales, tops), weight = exponential(z);
+        sums[half] = sums[half] + weight;
+        weighted[half] = at::vec::fmadd(weight, z, weighted[half]);
       }
     }
-    float sum = sum_of(sums[0] + sums[1]), weighted_sum = sum_of(weighted[0] + weighted[1]);
-    for (; i < size; i++) {
-      const float rest = from[i] * scale - top, e = std::exp(rest);
-      sum += e;
-      weighted_sum += e * rest;
+    for (; i < size; i += kLanes) {
+      const Floats z = at::vec::fmsub(load(from + i, size - i), scales, tops), weight = exponential(z);
+      sums[0] = Floats::set(sums[0], sums[0] + weight, size - i);
+      weighted[0] = Floats::set(weighted[0], at::vec::fmadd(weight, z, weighted[0]), size - i);
     }
-    *blocks = {top, sum, weighted_sum};
+    *blocks = {top, sum_in_order(sums[0] + sums[1]), sum_in_order(weighted[0] + weighted[1])};
   }
 }
 
 void logit_weights(const float* logits, int64_t count, float scale, float largest, float* weights) {
-  Floats z, weight;
-  for (int64_t i = 0; i < count; i += kLanes) {
-    weigh(z, weight, logits + i, scale, largest, count - i);
-    store(weights + i, weight, count - i);
-  }
+  const Floats scales(scale), tops(largest);
+  const auto weigh = [&](const Floats& x) { return exponential(at::vec::fmsub(x, scales, tops)); };
+  at::vec::map(weigh, weights, logits, count);
 }
 
 // In place, logits to exp(z) (a + b z).
 void logit_gradient(float* logits, int64_t count, float scale, float largest, float a, float b) {
-  Floats z, weight;
-  for (int64_t i = 0; i < count; i += kLanes) {
-    weigh(z, weight, logits + i, scale, largest, count - i);
-    z = weight * (a + b * z);
-    store(logits + i, z, count - i);
-  }
+  const Floats scales(scale), tops(largest), as(a), bs(b);
+  const auto gradient = [&](const Floats& x) {
+    const Floats z = at::vec::fmsub(x, scales, tops);
+    return exponential(z) * at::vec::fmadd(bs, z, as);
+  };
+  at::vec::map(gradient, logits, logits, count);
 }

@@ -1,99 +1,95 @@
 // Norm, SwiGLU and rotary embedding of one row, forward and backward.
 
+// The float32 values of one vector of T.
+template <typename T>
+constexpr int kVectors = at::vec::Vectorized<T>::size() / kLanes;
+template <typename T>
+using Values = at::vec::VectorizedN<float, kVectors<T>>;
+
+template <typename T>
+MAGIC_INLINE Values<T> load_values(const T* from, int64_t count) {
+  return at::vec::convert<float, kVectors<T>, T, 1>(at::vec::VectorizedN<T, 1>::loadu(from, count));
+}
+
+template <typename T>
+MAGIC_INLINE void store_values(T* to, const Values<T>& values, int64_t count) {
+  at::vec::Vectorized<T>(at::vec::convert<T, 1, float, kVectors<T>>(values)).store(to, count);
+}
+
+// Calls body(i, n) for the n elements from i on, a vector of T or what is left at the end.
+template <typename T, typename Body>
+MAGIC_INLINE void for_vectors(int64_t count, const Body& body) {
+  constexpr int64_t kSize = at::vec::Vectorized<T>::size();
+  int64_t i = 0;
+  for (; i + kSize <= count; i += kSize) body(i, kSize);
+  if (i < count) body(i, count - i);
+}
+
+// To what T holds.
+template <typename T>
+MAGIC_INLINE Floats rounded(const Floats& value) {
+  return at::vec::convert<float>(at::vec::convert<T>(value));
+}
+
+// 1 / rms(x)
+template <typename T>
+MAGIC_INLINE float norm_scale(const T* x, int64_t dim, double epsilon) {
+  const float squares = at::vec::map_reduce_all([](const Floats& v) { return v * v; },
+                                                [](const Floats& a, const Floats& b) { return a + b; }, x, dim);
+  return static_cast<float>(1.0 / std::sqrt(squares / static_cast<double>(dim) + epsilon));
+}
+
 template <typename T>
 void norm_row(const T* x, const T* weight, T* y, int64_t dim, double epsilon) {
-  Floats squares{}, v, w;
-  for (int64_t i = 0; i < dim; i += kLanes) {
-    load(v, x + i, dim - i);
-    squares += v * v;
-  }
-  const float scale = static_cast<float>(1.0 / std::sqrt(sum_of(squares) / static_cast<double>(dim) + epsilon));
-  for (int64_t i = 0; i < dim; i += kLanes) {
-    load(v, x + i, dim - i);
-    load(w, weight + i, dim - i);
-    v *= scale;
-    round_to(y, v);
-    v *= w;
-    store(y + i, v, dim - i);
-  }
+  const Floats scale(norm_scale(x, dim, epsilon));
+  at::vec::map2([&](const Floats& v, const Floats& w) { return rounded<T>(v * scale) * w; }, y, x, weight, dim);
 }
 
 template <typename T>
 void norm_row_backward(const T* x, const T* weight, const T* d_y, const T* residual, T* d_x, float* d_weight,
                        int64_t dim, double epsilon) {
-  Floats squares{}, dots{}, v, w, d;
-  for (int64_t i = 0; i < dim; i += kLanes) {
-    load(v, x + i, dim - i);
-    load(w, weight + i, dim - i);
-    load(d, d_y + i, dim - i);
-    squares += v * v;
-    dots += d * w * v;
-  }
-  const float scale = static_cast<float>(1.0 / std::sqrt(sum_of(squares) / static_cast<double>(dim) + epsilon));
+  const float factor = norm_scale(x, dim, epsilon);
+  const float dots =
+      at::vec::map3_reduce_all([](const Floats& v, const Floats& w, const Floats& d) { return d * w * v; },
+                               [](const Floats& a, const Floats& b) { return a + b; }, x, weight, d_y, dim);
   // x's own length moves with x: take out the part along it.
-  const float along = sum_of(dots) * scale * scale / static_cast<float>(dim);
-  for (int64_t i = 0; i < dim; i += kLanes) {
-    load(v, x + i, dim - i);
-    load(w, weight + i, dim - i);
-    load(d, d_y + i, dim - i);
-    if (d_weight) {
-      Floats sum;
-      load(sum, d_weight + i, dim - i);
-      sum += d * v * scale;
-      store(d_weight + i, sum, dim - i);
-    }
-    Floats out = (d * w - v * along) * scale;
-    if (residual) {
-      Floats r;
-      load(r, residual + i, dim - i);
-      out += r;
-    }
-    store(d_x + i, out, dim - i);
-  }
+  const Values<T> scale(factor), along(dots * factor * factor / static_cast<float>(dim));
+  for_vectors<T>(
+      dim, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+        const Values<T> v = load_values(x + i, count), w = load_values(weight + i, count),
+                        d = load_values(d_y + i, count);
+        if (d_weight) (Values<T>::loadu(d_weight + i, count) + d * v * scale).store(d_weight + i, count);
+        Values<T> out = (d * w - v * along) * scale;
+        if (residual) out = out + load_values(residual + i, count);
+        store_values(d_x + i, out, count);
+      });
 }
 
 template <typename T>
 void swiglu_row(const T* gate, const T* up, T* y, int64_t width) {
-  Floats g, u;
-  for (int64_t i = 0; i < width; i += kLanes) {
-    load(g, gate + i, width - i);
-    load(u, up + i, width - i);
-    Floats s = g;
-    sigmoid(s);
-    Floats silu = g * s;
-    round_to(y, silu);
-    silu *= u;
-    store(y + i, silu, width - i);
-  }
+  at::vec::map2([](const Floats& g, const Floats& u) { return rounded<T>(g * sigmoid(g)) * u; }, y, gate, up, width);
 }
 
 template <typename T>
 void swiglu_row_backward(T* gate, T* up, const T* d_y, int64_t width) {
-  Floats g, u, d;
-  for (int64_t i = 0; i < width; i += kLanes) {
-    load(g, gate + i, width - i);
-    load(u, up + i, width - i);
-    load(d, d_y + i, width - i);
-    Floats s = g;
-    sigmoid(s);
-    const Floats d_gate = d * u * s * (1.0f + g * (1.0f - s));
-    const Floats d_up = d * g * s;
-    store(gate + i, d_gate, width - i);
-    store(up + i, d_up, width - i);
-  }
+  for_vectors<T>(
+      width, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+        const Values<T> g = load_values(gate + i, count), u = load_values(up + i, count),
+                        d = load_values(d_y + i, count);
+        const Values<T> s = g.unary_op([](const Floats&v) { return sigmoid(v); }), one(1.0f);
+        store_values(gate + i, d * u * s * (one + g * (one - s)), count);
+        store_values(up + i, d * g * s, count);
+      });
 }
 
 template <typename T>
 void rotate_head(T* head, const float* cosine, const float* sine, int64_t half, float sign) {
-  Floats a, b, c, s;
-  for (int64_t i = 0; i < half; i += kLanes) {
-    load(a, head + i, half - i);
-    load(b, head + half + i, half - i);
-    load(c, cosine + i, half - i);
-    load(s, sine + i, half - i);
-    s *= sign;
-    const Floats first = a * c - b * s, second = b * c + a * s;
-    store(head + i, first, half - i);
-    store(head + half + i, second, half - i);
-  }
+  const Values<T> signs(sign);
+  for_vectors<T>(
+      half, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+        const Values<T> a = load_values(head + i, count), b = load_values(head + half + i, count);
+        const Values<T> c = Values<T>::loadu(cosine + i, count), s = Values<T>::loadu(sine + i, count) * signs;
+        store_values(head + i, a * c - b * s, count);
+        store_values(head + half + i, b * c + a * s, count);
+      });
 }

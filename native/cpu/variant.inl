@@ -1,13 +1,30 @@
-// The kernels for one instruction set; see kernels.cc.
+// The kernels for one instruction set, that of the file which includes this. No more headers than it takes: what is
+// inline in them and not inlined here, the linker may take for everybody, and not every processor has these
+// instructions.
 
-#include "cpu/lanes.inl"
+#include <ATen/cpu/vec/functional.h>
+#include <ATen/cpu/vec/vec.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "cpu/kernels.h"
+#include "policy/segment.h"
+
+#define MAGIC_INLINE __attribute__((always_inline)) inline
+
+namespace magic::CPU_CAPABILITY {
+
+#include "cpu/vectors.inl"
 //
 #include "cpu/attention.inl"
+#include "cpu/decode_attention.inl"
 #include "cpu/few_row_gemm.inl"
 #include "cpu/logits.inl"
 #include "cpu/rows.inl"
-//
-#include "cpu/decode_attention.inl"
 
 template <typename T>
 constexpr RowKernels<T> row_kernels() {
@@ -15,6 +32,9 @@ constexpr RowKernels<T> row_kernels() {
           rotate_head<T>, gemm_panel<T>,        attend_block<T>};
 }
 
-const Kernels kKernels{
+extern const Kernels kKernels;
+constinit const Kernels kKernels{
     row_kernels<float>(), row_kernels<c10::BFloat16>(), attend_tile, attend_tile_backward, scan_logits, logit_weights,
     logit_gradient};
+
+}  // namespace magic::CPU_CAPABILITY

@@ -8,15 +8,10 @@
 #include <functional>
 #include <vector>
 
+#include "policy/segment.h"
 #include "train/batch.h"
 
 namespace magic {
-
-// Rows [begin, end) of the token axis, after a prefix of rows [prefix_begin, prefix_end) (empty: none).
-struct Segment {
-  int64_t begin, end;
-  int64_t prefix_begin, prefix_end;
-};
 
 // Query rows [begin, end) against key rows [prefix_begin, prefix_end) and [key_begin, end). Either all rows are of one
 // segment or the block starts with whole segments: keys before `begin` are seen by every row, the mask is for the rest.

@@ -165,9 +165,10 @@ void attend_tiles_backward(const AttentionInput& in, const float* output, const 
       // The softmax's backward is d score = p (d p - sum(d out * out)).
       float dots[kAttentionTile];
       for (int64_t i = 0; i < rows; i++) {
-        dots[i] = 0;
+        double dot = 0;  // its rounding does not average out over the keys
         const int64_t start = at + i * heads * dim;
-        for (int64_t d = start; d < start + dim; d++) dots[i] += d_output[d] * output[d];
+        for (int64_t d = start; d < start + dim; d++) dot += double{d_output[d]} * output[d];
+        dots[i] = static_cast<float>(dot);
       }
       attend_backward(tile, copies.head(head / group), scale, logsum + head * tokens + tile.begin, dots,
                       d_keys.data() + head * tokens * width, d_values.data() + head * tokens * width, scratch);

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <cstdint>
+
+namespace magic {
+
+// Rows [begin, end) of the token axis, after a prefix of rows [prefix_begin, prefix_end) (empty: none).
+struct Segment {
+  int64_t begin, end;
+  int64_t prefix_begin, prefix_end;
+};
+
+}  // namespace magic

@@ -1,0 +1,67 @@
+// The GEMM of few rows.
+
+#include <algorithm>
+#include <cmath>
+
+#include "check.h"
+
+namespace magic {
+
+namespace {
+
+template <class T>
+void check_panel(const Kernels& kernels, int64_t rows, int64_t in, int64_t out, float special) {
+  const auto x = normal<float>(rows * in);
+  auto weight = normal<T>(out * in);
+  if (special != 0) weight[out / 2 * in + in / 2] = static_cast<T>(special);
+  std::vector<Expected> expected(rows * out);
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t o = 0; o < out; o++) {
+      for (int64_t i = 0; i < in; i++) expected[r * out + o].add(double{x[r * in + i]} * weight[o * in + i], in);
+    }
+  }
+  // As few_row_gemm.cc lays it out.
+  const int64_t slices = (in + kGemmInner - 1) / kGemmInner, slice = ((in + slices - 1) / slices + 15) / 16 * 16;
+  GemmRows work{x.data(), in, slice, rows, in, slice, weight.data(), out, nullptr, nullptr};
+  std::vector<float> sliced;
+  if (slices > 1) {
+    work.x_stride = slice + 24;
+    work.x_slice = rows * work.x_stride;
+    sliced.resize(slices * work.x_slice);
+    for (int64_t r = 0; r < rows; r++) {
+      for (int64_t i = 0; i < in; i++) {
+        sliced[i / slice * work.x_slice + r * work.x_stride + i % slice] = x[r * in + i];
+      }
+    }
+    work.x = sliced.data();
+  }
+  auto y = room<float>(rows * out);
+  std::vector<float> panel((rows + 1) * kGemmPanelRoom);
+  work.y = y.data();
+  work.panel = panel.data();
+  for (int64_t begin = 0; begin < out; begin += kGemmPanel) {
+    const int64_t end = std::min(out, begin + kGemmPanel);
+    kernels.rows<T>().gemm_panel(work, begin, end, end);
+  }
+  check(std::string("gemm ") + name_of<T>() + " " + std::to_string(rows) + "x" + std::to_string(in) + "x" +
+            std::to_string(out) + (special == 0 ? "" : " with " + std::to_string(special)),
+        expected, y);
+}
+
+template <class T>
+void check_type(const Kernels& kernels) {
+  for (const int64_t rows : {1, 2, 3, 4, 5, 8, 11, 13}) check_panel<T>(kernels, rows, 192, 51, 0);
+  for (const int64_t in : {1, 7, 8, 16, 17, 31, 33, 63, 97, 640, 641, 1300, 1537}) {
+    for (const int64_t rows : {1, 6}) check_panel<T>(kernels, rows, in, 13, 0);
+  }
+  for (const float special : {kNan, kInfinity, -kInfinity, 1e30f, 1e-39f}) check_panel<T>(kernels, 5, 45, 7, special);
+}
+
+}  // namespace
+
+void check_gemm(const Kernels& kernels) {
+  check_type<float>(kernels);
+  check_type<c10::BFloat16>(kernels);
+}
+
+}  // namespace magic
