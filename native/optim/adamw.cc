@@ -18,7 +18,7 @@ namespace magic {
 namespace {
 
 // Masters that are put together from halves exist for so many elements at a time.
-constexpr int64_t kJoined = 4 << 20;
+constexpr int64_t kJoined = 512 << 10;
 
 // Elements of one parameter, all of one axis.
 struct Piece {

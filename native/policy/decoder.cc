@@ -10,6 +10,7 @@
 #include "policy/linear.h"
 #include "policy/mlp.h"
 #include "policy/norm.h"
+#include "runtime/block_heap.h"
 #include "runtime/trace.h"
 
 namespace magic {
@@ -145,6 +146,7 @@ void decoder_backward(const Shape& shape, Weights& weights, const Packing& packi
   saved.last.reset();
   d_hidden.reset();
   const Attend attend = packed_attention(shape, packing);
+  const bool memory_is_short = saved.plan.layers + saved.plan.mlps > 0;
   for (int64_t i = static_cast<int64_t>(weights.layers.size()) - 1; i >= 0; i--) {
     LayerWeights& layer = weights.layers[i];
     LayerSaved of_layer = std::exchange(saved.layers[i], {});
@@ -157,6 +159,8 @@ void decoder_backward(const Shape& shape, Weights& weights, const Packing& packi
       of_layer.gate_up = gate_up_of(shape, layer, of_layer.middle);
     }
     d_x = layer_backward(shape, layer, packing, rope, std::move(of_layer), std::move(d_x));
+    // Gradients take the place of activations.
+    if (memory_is_short) trim_block_heap();
   }
   if (weights.embedding.gradient.defined()) weights.embedding.gradient.index_add_(0, tokens, d_x.to(at::kFloat));
 }

@@ -7,7 +7,7 @@ import { Policy } from '../../src/index.ts'
 import { batch, config, temporaryFolder } from './tiny.ts'
 
 // The embedding is larger than what the optimizer puts together at a time.
-const model = config({ hidden: 64, layers: 1, vocab: 70_000 })
+const model = config({ hidden: 64, layers: 1, vocab: 10_000 })
 const given = batch(2, 24, 331)
 const settings = { learningRate: 3e-3, betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0.1, maxGradNorm: 0 } as const
 
