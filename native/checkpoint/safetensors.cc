@@ -204,12 +204,12 @@ void write_safetensors(const std::string& path, std::vector<TensorToWrite> tenso
     write_all(file.fd(), &header_size, sizeof header_size, temporary);
     write_all(file.fd(), header.data(), header.size(), temporary);
     for (const auto& tensor : tensors) {
-      const auto bytes = tensor.byte_count();
-      for (int64_t at = 0; at < bytes; at += piece_bytes) {
+      const auto size = static_cast<int64_t>(c10::elementSize(tensor.type)), count = tensor.byte_count() / size;
+      const auto piece = piece_bytes / size;
+      for (int64_t begin = 0; begin < count; begin += piece) {
         const auto reading = gate.read();
-        const auto values = tensor.values();
-        write_all(file.fd(), static_cast<const char*>(values.const_data_ptr()) + at,
-                  static_cast<size_t>(std::min(piece_bytes, bytes - at)), temporary);
+        const auto values = tensor.values(begin, begin + std::min(piece, count - begin));
+        write_all(file.fd(), static_cast<const char*>(values.const_data_ptr()), values.nbytes(), temporary);
       }
     }
     sync(file.fd(), temporary);

@@ -38,13 +38,13 @@ class SafetensorsReader {
   std::map<std::string, std::unique_ptr<Map>> maps_;  // by path
 };
 
-// A tensor to write. `values` is asked for it, contiguous and on the CPU, before each piece that is written, so that it
-// may move in between.
+// A tensor to write. `values` is asked for its elements [begin, end), contiguous and on the CPU, for each piece that is
+// written, so that it may move in between.
 struct TensorToWrite {
   std::string name;
   at::ScalarType type;
   std::vector<int64_t> shape;
-  std::function<at::Tensor()> values;
+  std::function<at::Tensor(int64_t begin, int64_t end)> values;
 
   int64_t byte_count() const;
 };

@@ -29,6 +29,7 @@ Snapshot::Snapshot(const Shape& shape, const Weights& weights, AdamW& optimizer)
   std::vector<Parameter*> all = weights_.parameters();
   for (Adapter* adapter : weights_.adapters()) all.insert(all.end(), {&adapter->a, &adapter->b});
   for (Parameter* parameter : all) parameter->gradient.reset();
+  weights_.gradients.reset();
   if (!weights_.device.is_cpu()) {
     const auto to_host = [](at::Tensor& tensor) { tensor = tensor.defined() ? tensor.to(at::kCPU) : tensor; };
     for (Parameter* parameter : all) {
@@ -71,7 +72,9 @@ void Snapshot::write_parameters(const std::string& path, const std::vector<std::
   for (const std::string& name : names) {
     const auto slice = std::find_if(slices.begin(), slices.end(), [&](const auto& each) { return each.name == name; });
     if (slice == slices.end()) throw Error("INVALID_ARGUMENT", "there is no parameter \"" + name + "\"");
-    tensors.push_back({name, weights_.dtype, slice->shape, [this, slice] { return weights_.merged(*slice); }});
+    tensors.push_back({name, weights_.dtype, slice->shape, [this, slice](int64_t begin, int64_t end) {
+                         return elements(weights_.merged(*slice), begin, end);
+                       }});
   }
   write(path, std::move(tensors));
 }
@@ -79,7 +82,8 @@ void Snapshot::write_parameters(const std::string& path, const std::vector<std::
 void Snapshot::write_adapter(const std::string& path) {
   std::vector<TensorToWrite> tensors;
   for (const NamedSlice& slice : weights_.adapter_slices()) {
-    tensors.push_back({slice.name, at::kFloat, slice.shape, [slice] { return slice.master(); }});
+    tensors.push_back({slice.name, at::kFloat, slice.shape,
+                       [slice](int64_t begin, int64_t end) { return slice.master(begin, end); }});
   }
   write(path, std::move(tensors));
 }
@@ -93,19 +97,21 @@ void Snapshot::write_optimizer(const std::string& path) {
   }();
   for (const NamedSlice& slice : slices) {
     const size_t i = std::find(parameters.begin(), parameters.end(), slice.parameter) - parameters.begin();
-    const auto add = [&](const std::string& prefix, std::function<at::Tensor()> values) {
+    const auto add = [&](const std::string& prefix, auto values) {
       tensors.push_back({prefix + slice.name, at::kFloat, slice.shape, std::move(values)});
     };
-    const auto moment = [&slice, i](const std::vector<at::Tensor>& moments) -> std::function<at::Tensor()> {
-      if (moments.empty()) return [shape = slice.shape] { return at::zeros(shape, at::kFloat); };
-      return [slice, i, &moments] { return slice.of(moments[i]); };
+    const auto moment = [&slice, i](const std::vector<at::Tensor>& moments) {
+      return [slice, i, &moments](int64_t begin, int64_t end) {
+        return moments.empty() ? at::zeros({end - begin}, at::kFloat) : elements(slice.of(moments[i]), begin, end);
+      };
     };
-    add("master.", [slice] { return slice.master(); });
+    add("master.", [slice](int64_t begin, int64_t end) { return slice.master(begin, end); });
     add("exp_avg.", moment(first_));
     add("exp_avg_sq.", moment(second_));
   }
-  tensors.push_back(
-      {"step", at::kDouble, {1}, [this] { return at::full({1}, static_cast<double>(step_count_), at::kDouble); }});
+  tensors.push_back({"step", at::kDouble, {1}, [this](int64_t, int64_t) {
+                       return at::full({1}, static_cast<double>(step_count_), at::kDouble);
+                     }});
   write(path, std::move(tensors));
 }
 

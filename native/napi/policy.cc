@@ -144,10 +144,11 @@ void update_bytes(PolicyState& state) {
   auto parameters = weights.parameters();
   for (auto* adapter : weights.adapters()) parameters.insert(parameters.end(), {&adapter->a, &adapter->b});
   for (const auto* parameter : parameters) {
-    for (const auto* tensor : {&parameter->value, &parameter->low_half, &parameter->gradient}) {
+    for (const auto* tensor : {&parameter->value, &parameter->low_half}) {
       if (tensor->defined()) bytes += static_cast<int64_t>(tensor->nbytes());
     }
   }
+  if (weights.gradients.defined()) bytes += static_cast<int64_t>(weights.gradients.nbytes());
   if (optimizer.has_moments()) {
     for (const auto& first : optimizer.first_moments(weights)) bytes += 2 * static_cast<int64_t>(first.nbytes());
   }

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
@@ -17,8 +18,9 @@ namespace magic {
 
 namespace {
 
-// Masters that are put together from halves exist for so many elements at a time.
-constexpr int64_t kJoined = 512 << 10;
+// Masters that are put together from halves exist for so many elements at a time; more on a device, where each time is
+// some launches.
+constexpr int64_t kJoinedCpu = 512 << 10, kJoinedCuda = 32 << 20;
 
 // Elements of one parameter, all of one axis.
 struct Piece {
@@ -66,6 +68,7 @@ void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale
   std::vector<Piece> pieces;
   int64_t elements = 0;
   const auto update = [&] {
+    if (pieces.empty()) return;  // without tensors the kernel fails
     std::vector<at::Tensor> masters, gradients, first, second, steps;
     for (const Piece& piece : pieces) {
       masters.push_back(join_master(piece.value, piece.low_half));
@@ -84,10 +87,13 @@ void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale
     pieces.clear();
     elements = 0;
   };
+  const int64_t joined = weights.device.is_cpu() ? kJoinedCpu : kJoinedCuda;
+  // Where there is no memory for it, that shows before anything has changed.
+  if (weights.dtype != at::kFloat) at::empty({4 * joined}, float_options);
   const std::vector<Parameter*> parameters = weights.trained();
   for (size_t i = 0; i < parameters.size(); i++) {
     Parameter& parameter = *parameters[i];
-    const int64_t size = parameter.value.numel(), most = parameter.low_half.defined() ? kJoined : size;
+    const int64_t size = parameter.value.numel(), most = parameter.low_half.defined() ? joined : size;
     for (int64_t start = 0; start < size; start += most) {
       const auto part = [start, length = std::min(most, size - start)](const at::Tensor& all) {
         return all.defined() ? all.view({-1}).narrow(0, start, length) : all;
@@ -95,7 +101,7 @@ void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale
       pieces.push_back({part(parameter.value), part(parameter.low_half), part(parameter.gradient), part(first_[i]),
                         part(second_[i])});
       if (parameter.low_half.defined()) elements += pieces.back().value.numel();
-      if (elements >= kJoined) update();
+      if (elements >= joined) update();
     }
   }
   update();

@@ -146,7 +146,8 @@ void decoder_backward(const Shape& shape, Weights& weights, const Packing& packi
   saved.last.reset();
   d_hidden.reset();
   const Attend attend = packed_attention(shape, packing);
-  const bool memory_is_short = saved.plan.layers + saved.plan.mlps > 0;
+  const bool memory_is_short =
+      saved.plan.layers + saved.plan.mlps > 0 && weights.device.is_cpu() && weights.adapters().empty();
   for (int64_t i = static_cast<int64_t>(weights.layers.size()) - 1; i >= 0; i--) {
     LayerWeights& layer = weights.layers[i];
     LayerSaved of_layer = std::exchange(saved.layers[i], {});

@@ -2,6 +2,8 @@
 
 #include <ATen/TensorOperators.h>
 
+#include <limits>
+
 namespace magic {
 
 // As integers, master = value * 2^16 + low_half with a low half of either sign: rounding the value up left a negative
@@ -20,6 +22,8 @@ void split_master(const at::Tensor& master, at::Tensor value, at::Tensor low_hal
   const at::Tensor bits = master.view(at::kInt);
   low_half.copy_(bits);  // its low 16 bits
   value.view(at::kShort).copy_((bits + 0x8000).bitwise_right_shift_(16));
+  // The sum may leave what is no number.
+  value.masked_fill_(master.isnan(), std::numeric_limits<float>::quiet_NaN());
 }
 
 }  // namespace magic

@@ -9,6 +9,11 @@
 
 namespace magic {
 
+// Elements [begin, end) of a contiguous tensor.
+inline at::Tensor elements(const at::Tensor& tensor, int64_t begin, int64_t end) {
+  return tensor.view({-1}).narrow(0, begin, end - begin);
+}
+
 struct Parameter {
   at::Tensor value;     // compute type, what forward and backward use
   at::Tensor low_half;  // int16, of a bfloat16 value that is trained: what it lacks to its float32 master (master.h)
@@ -27,6 +32,7 @@ struct NamedSlice {
   at::Tensor of(const at::Tensor& tensor) const { return tensor.narrow(0, row, shape[0]); }
   // The float32 master: the value itself where that is float32, else a copy.
   at::Tensor master() const;
+  at::Tensor master(int64_t begin, int64_t end) const;  // its elements [begin, end), of one axis
   void set_master(const at::Tensor& master) const;
 };
 

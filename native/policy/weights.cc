@@ -164,17 +164,21 @@ void Weights::prepare_training() {
 }
 
 void Weights::zero_gradients() {
-  drop_gradients();
-  const at::Tensor all = zero_pages(gradient_bytes() / static_cast<int64_t>(sizeof(float)), device);
+  if (gradients.defined()) {
+    gradients.zero_();
+  } else {
+    gradients = zero_pages(gradient_bytes() / static_cast<int64_t>(sizeof(float)), device);
+  }
   int64_t start = 0;
   for (Parameter* parameter : trained()) {
-    parameter->gradient = all.narrow(0, start, parameter->value.numel()).view(parameter->value.sizes());
+    parameter->gradient = gradients.narrow(0, start, parameter->value.numel()).view(parameter->value.sizes());
     start += aligned(parameter->value.numel());
   }
 }
 
-void Weights::drop_gradients() {
+void Weights::drop_gradients(bool block_too) {
   for (Parameter* parameter : trained()) parameter->gradient.reset();
+  if (block_too) gradients.reset();
 }
 
 int64_t Weights::gradient_bytes() {

@@ -35,6 +35,7 @@ struct Weights {
   std::vector<LayerWeights> layers;
   Parameter final_norm;  // [H]
   Parameter lm_head;     // [V, H]; undefined when tied
+  at::Tensor gradients;  // the block that those of the parameters are parts of, or undefined
 
   Parameter& head() { return lm_head.defined() ? lm_head : embedding; }
   // Every parameter of the model once, in the order of the layers.
@@ -54,10 +55,11 @@ struct Weights {
   // What the masters need beside the values, allocated at first need.
   void prepare_training();
   // In one block that is apart from the activations, so as not to break up the memory that those take turns in. On the
-  // CPU a gradient takes memory from when the backward comes to it: as activations are let go of.
+  // CPU a fresh block takes memory as the backward comes to each gradient: while activations are let go of.
   void zero_gradients();
-  void drop_gradients();
-  int64_t gradient_bytes();  // whether or not they are there
+  // They are used up. `block_too`: their memory goes back, to be faulted in again on the CPU.
+  void drop_gradients(bool block_too);
+  int64_t gradient_bytes();  // of all, whether or not they are there
 };
 
 // Uninitialised weights of this shape.

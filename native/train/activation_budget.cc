@@ -18,8 +18,10 @@ ActivationBudget::ActivationBudget(Policy& policy, const ActivationMemory& memor
     throw Error("INVALID_ARGUMENT",
                 "activationBytes is " + std::to_string(given) + ": it must be 0 (most of the free memory) or more");
   }
-  const int64_t to_come = pass == Pass::kTraining ? policy.weights().gradient_bytes() : 0;
-  if (given == 0) allowed_ = share_of_free(free_memory_bytes(policy.weights().device) - to_come);
+  const bool to_come = pass == Pass::kTraining && !policy.weights().gradients.defined();
+  if (given == 0)
+    allowed_ =
+        share_of_free(free_memory_bytes(policy.weights().device) - (to_come ? policy.weights().gradient_bytes() : 0));
   bytes_ = std::min(allowed_, policy.activation_limit);
 }
 

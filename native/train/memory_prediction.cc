@@ -35,7 +35,9 @@ void predict_states(const Shape& shape, const RunSizes& sizes, MemoryPrediction&
 }  // namespace
 
 int64_t MemoryPrediction::peak() const {
-  return process + weights + reference + optimizer + std::max(gradients + activations, kv_cache + sampling);
+  return process + weights + reference + optimizer +
+         (gradients_stay ? gradients + std::max(activations, kv_cache + sampling)
+                         : std::max(gradients + activations, kv_cache + sampling));
 }
 
 MemoryPrediction predict_memory(const Shape& shape, const RunSizes& sizes) {
@@ -58,10 +60,12 @@ MemoryPrediction predict_memory(const Shape& shape, const RunSizes& sizes) {
   prediction.activations =
       std::max(prediction.least_activations, std::min(budget, memory.training(rows, responses, plan)));
   prediction.recomputed_layers = plan.layers + plan.mlps;
+  prediction.gradients_stay = sizes.device.is_cpu() && prediction.recomputed_layers == 0;
 
   if (sizes.batch_size > 0) {
     const int64_t block = KvCache::block_bytes(shape, sizes.dtype);
-    const int64_t most = sizes.kv_cache_bytes > 0 ? sizes.kv_cache_bytes : left / 2;
+    const int64_t most = sizes.kv_cache_bytes > 0 ? sizes.kv_cache_bytes
+                                                  : (left - (prediction.gradients_stay ? prediction.gradients : 0)) / 2;
     prediction.kv_cache = std::min((sizes.cached_tokens + kBlockSlots - 1) / kBlockSlots * block, most);
     // Decode steps on a device have logits of their own, which stay beside those of other steps.
     const int64_t logits = sizes.batch_size * shape.vocab_size * 4 * (sizes.device.is_cpu() ? 1 : 2);

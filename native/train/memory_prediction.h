@@ -25,12 +25,13 @@ struct RunSizes {
 };
 
 struct MemoryPrediction {
-  int64_t process = 0;      // resident now, on the CPU
-  int64_t weights = 0;      // in the compute type
-  int64_t reference = 0;    // the same of a reference policy
-  int64_t optimizer = 0;    // both moments, and the halves of masters that are not in the weights
-  int64_t gradients = 0;    // while an update is computed
-  int64_t activations = 0;  // of a micro-batch
+  int64_t process = 0;    // resident now, on the CPU
+  int64_t weights = 0;    // in the compute type
+  int64_t reference = 0;  // the same of a reference policy
+  int64_t optimizer = 0;  // both moments, and the halves of masters that are not in the weights
+  int64_t gradients = 0;
+  bool gradients_stay = false;  // between updates; else they are there while one is computed
+  int64_t activations = 0;      // of a micro-batch
   int64_t recomputed_layers = 0;
   int64_t kv_cache = 0;
   int64_t sampling = 0;  // beside the cache

@@ -29,6 +29,13 @@ ActivationMemory memory_of(Policy& policy) {
   return {policy.shape(), weights.device, weights.dtype, weights.adapters().empty()};
 }
 
+// At its end no gradient is there, whatever happened. `block_too`: as Weights::drop_gradients.
+struct UsesUpGradients {
+  Weights& weights;
+  bool block_too;
+  ~UsesUpGradients() { weights.drop_gradients(block_too); }
+};
+
 // One pass over all micro-batches. `tried`: what the one under way is to take.
 StepStats accumulate_gradients(Policy& policy, const TrainingBatch& batch, const LossOptions& options,
                                const ActivationMemory& memory, const ActivationBudget& budget, int64_t& tried,
@@ -126,7 +133,6 @@ StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const Lo
   cancel.check();
   Weights& weights = policy.weights();
   weights.prepare_training();
-  weights.drop_gradients();
   const ActivationMemory memory = memory_of(policy);
   ActivationBudget budget(policy, memory, Pass::kTraining, options.activation_bytes);
   budget.require_fit(batch);
@@ -135,7 +141,7 @@ StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const Lo
     try {
       stats = accumulate_gradients(policy, batch, options, memory, budget, tried, cancel);
     } catch (...) {
-      weights.drop_gradients();  // of a part of the batch
+      weights.drop_gradients(true);  // of a part of the batch
       throw;
     }
   });
@@ -152,6 +158,7 @@ StepStats train_step(Policy& policy, const TrainingBatch& batch, const LossOptio
   policy.weights().prepare_training();
   policy.optimizer().first_moments(policy.weights());
   StepStats stats = compute_gradients(policy, batch, loss, cancel);
+  const UsesUpGradients uses_up{policy.weights(), stats.recomputed_layers > 0 || !policy.weights().device.is_cpu()};
   cancel.check();
   const Span span("optimizer");
   const Clock::time_point start = Clock::now();
@@ -160,7 +167,6 @@ StepStats train_step(Policy& policy, const TrainingBatch& batch, const LossOptio
     const bool clip = optimizer.max_grad_norm > 0 && stats.grad_norm > optimizer.max_grad_norm;
     policy.optimizer().step(policy.weights(), optimizer, clip ? optimizer.max_grad_norm / (stats.grad_norm + 1e-6) : 1);
   }
-  policy.weights().drop_gradients();
   stats.optimizer_seconds = seconds_since(start);
   stats.seconds += stats.optimizer_seconds;
   stats.peak_memory_bytes = peak_memory_bytes(policy.weights().device);

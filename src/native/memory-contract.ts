@@ -38,7 +38,7 @@ export interface NativeMemoryPrediction {
   reference: number
   /** both moments, and in bfloat16 what the weights lack to their float32 masters */
   optimizer: number
-  /** while an update is computed */
+  /** while an update is computed; on the CPU, where no layers are computed again, also between updates */
   gradients: number
   /** of the largest micro-batch, head included */
   activations: number
