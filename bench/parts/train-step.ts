@@ -5,7 +5,7 @@ import { interleave, rowOf } from '../compare.ts'
 import { smolLm2Folder, VOCABULARY } from '../model-folder.ts'
 import type { Context, Part } from '../part.ts'
 import type { Row } from '../row.ts'
-import { Side } from '../side.ts'
+import { type Repetition, Side } from '../side.ts'
 import type { TrainJob } from '../sides/policy.ts'
 
 type DType = TrainJob['dtype']
@@ -14,6 +14,10 @@ const PROMPT = 32
 const RESPONSE = 224
 const SAMPLES = 8
 const memoryGoal: Record<DType, number> = { float32: 0.5, bfloat16: 0.75 }
+/** Of ours, one row each; undefined: what is free. */
+const budgets: Record<DType, (number | undefined)[]> = { float32: [undefined], bfloat16: [undefined, 400 * 2 ** 20] }
+/** seconds */
+const PATIENCE = 60
 
 export const trainStep: Part = {
   name: 'train-step',
@@ -30,18 +34,36 @@ function step(dtype: DType) {
     const tokens = (count: number) => Array.from(random.integers(count, VOCABULARY))
     const group = Array.from({ length: SAMPLES }, (_, i) => ({ tokens: tokens(RESPONSE), advantage: i % 2 ? 1 : -1 }))
     const job: TrainJob = { task: 'train', model: folder, dtype, prompts: [tokens(PROMPT)], groups: [group] }
-    const ours = await Side.start('sides/policy.ts', job)
     const peer = await Side.start('peers/policy.py', job, interpreter)
+    const rows: Row[] = []
+    let known: Repetition | undefined
+    // A peer that takes minutes is not run again for another budget of ours.
+    const run = async () => known ?? (await peer.run())
     try {
-      const result = await interleave({ ours, peer }, { seconds: 60, most: 5 }, (line) => log(`${dtype}: ${line}`))
-      const computed = result.ours[0]!.computedTokens
-      const settings = { dtype, weights, 'tokens computed': `${computed} of ${SAMPLES * (PROMPT + RESPONSE)}` }
-      const name = `${SAMPLES} x ${PROMPT + RESPONSE} tokens, ${PROMPT} of prompt, ${dtype}`
-      const goal = { ratio: 1 / 0.75, memory: memoryGoal[dtype] }
-      const peerName = dtype === 'float32' ? 'transformers' : 'transformers, all states bfloat16'
-      return [await rowOf({ name, part: 'train-step', peerName, settings, goal }, result, { ours, peer })]
+      for (const activationBytes of budgets[dtype]) {
+        const ours = await Side.start('sides/policy.ts', { ...job, activationBytes })
+        try {
+          const patience = { seconds: PATIENCE, most: 5 }
+          const result = await interleave({ ours, peer: { run } }, patience, (line) => log(`${dtype}: ${line}`))
+          if (result.peer[0]!.seconds > PATIENCE) known = result.peer[0]
+          const computed = result.ours[0]!.computedTokens
+          const settings = {
+            dtype,
+            weights,
+            'tokens computed': `${computed} of ${SAMPLES * (PROMPT + RESPONSE)}`,
+            ...(activationBytes && { activationBytes: `${activationBytes / 2 ** 20} MiB` }),
+          }
+          const name = `${SAMPLES} x ${PROMPT + RESPONSE} tokens, ${PROMPT} of prompt, ${dtype}`
+          const goal = { ratio: 1 / 0.75, memory: memoryGoal[dtype] }
+          const peerName = dtype === 'float32' ? 'transformers' : 'transformers, all states bfloat16'
+          rows.push(await rowOf({ name, part: 'train-step', peerName, settings, goal }, result, { ours, peer }))
+        } finally {
+          await ours.close()
+        }
+      }
+      return rows
     } finally {
-      await Promise.all([ours.close(), peer.close()])
+      await peer.close()
     }
   }
 }

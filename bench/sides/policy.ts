@@ -19,6 +19,8 @@ export interface TrainJob extends PolicyJob {
   prompts: number[][]
   /** one entry a prompt */
   groups: { tokens: number[]; advantage: number }[][]
+  /** as LossOptions has it; ours alone */
+  activationBytes?: number
 }
 
 export interface GenerateJob extends PolicyJob {
@@ -35,7 +37,7 @@ async function work(job: TrainJob | GenerateJob): Promise<Work> {
   return { facts, ...(job.task === 'train' ? training(policy, job) : generation(policy, job)) }
 }
 
-function training(policy: Policy, { prompts, groups }: TrainJob): Work {
+function training(policy: Policy, { prompts, groups, activationBytes }: TrainJob): Work {
   const sequences = groups.flatMap((group, i) => group.map(({ tokens }) => [...prompts[i]!, ...tokens]))
   const offsets = Int32Array.of(0, ...sequences.map(({ length }) => length))
   for (let i = 1; i < offsets.length; i++) offsets[i]! += offsets[i - 1]!
@@ -47,7 +49,7 @@ function training(policy: Policy, { prompts, groups }: TrainJob): Work {
   }
   return {
     async run() {
-      const { seconds, computedTokens, optimizerSeconds } = await policy.trainStep(batch)
+      const { seconds, computedTokens, optimizerSeconds } = await policy.trainStep(batch, { activationBytes })
       return { nativeSeconds: seconds, computedTokens, optimizerSeconds }
     },
   }

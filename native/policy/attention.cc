@@ -69,30 +69,22 @@ struct BlockView {
   const AttentionBlock& block;
 };
 
-AttentionInput tiled_input(const Shape& shape, const Packing& packing, const at::Tensor& qkv) {
-  return {shape, packing.segments, qkv.size(0), qkv.const_data_ptr<float>()};
-}
-
 }  // namespace
 
 at::Tensor attention_forward(const Shape& shape, const Packing& packing, const at::Tensor& qkv, AttentionSaved* saved) {
   const Span span("attention");
   const int64_t width = shape.head_count * shape.head_dim;
-  if (saved) saved->logsum.clear();
+  at::Tensor output = at::empty({qkv.size(0), width}, qkv.options());
+  if (saved) {
+    saved->logsum.clear();
+    saved->output = output;
+  }
   if (qkv.is_cpu()) {
-    const at::Tensor qkv32 = qkv.to(at::kFloat).contiguous();
-    at::Tensor output32 = at::empty({qkv.size(0), width}, qkv32.options());
-    at::Tensor logsum = at::empty({shape.head_count, qkv.size(0)}, at::kFloat);
-    attend_tiles(tiled_input(shape, packing, qkv32), output32.mutable_data_ptr<float>(),
-                 logsum.mutable_data_ptr<float>());
-    const at::Tensor output = output32.to(qkv.scalar_type());
-    if (saved) {
-      saved->logsum.push_back(logsum);
-      saved->output = output;
-    }
+    const at::Tensor logsum = at::empty({shape.head_count, qkv.size(0)}, at::kFloat);
+    attend_tiles(shape, packing.segments, qkv.contiguous(), output, logsum);
+    if (saved) saved->logsum.push_back(logsum);
     return output;
   }
-  at::Tensor output = at::empty({qkv.size(0), width}, qkv.options());
   for (const AttentionBlock& block : packing.blocks) {
     const BlockView view(shape, block);
     at::Tensor probabilities = view.scores(view.queries(qkv), view.keys(qkv, 0));
@@ -104,7 +96,6 @@ at::Tensor attention_forward(const Shape& shape, const Packing& packing, const a
         .copy_(view.to_rows(product(probabilities.to(qkv.scalar_type()), view.keys(qkv, 1))));
     if (saved) saved->logsum.push_back(sum.log().add_(largest));
   }
-  if (saved) saved->output = output;
   return output;
 }
 
@@ -112,13 +103,10 @@ at::Tensor attention_backward(const Shape& shape, const Packing& packing, const 
                               const AttentionSaved& saved, const at::Tensor& d_output) {
   const Span span("attention backward");
   if (qkv.is_cpu()) {
-    const at::Tensor qkv32 = qkv.to(at::kFloat).contiguous(), output32 = saved.output.to(at::kFloat),
-                     d_output32 = d_output.to(at::kFloat).contiguous();
-    at::Tensor d_qkv32 = at::empty(qkv32.sizes(), qkv32.options());
-    attend_tiles_backward(tiled_input(shape, packing, qkv32), output32.const_data_ptr<float>(),
-                          saved.logsum[0].const_data_ptr<float>(), d_output32.const_data_ptr<float>(),
-                          d_qkv32.mutable_data_ptr<float>());
-    return d_qkv32.to(qkv.scalar_type());
+    const at::Tensor d_qkv = at::empty(qkv.sizes(), qkv.options());
+    attend_tiles_backward(shape, packing.segments, qkv.contiguous(), saved.output, saved.logsum[0],
+                          d_output.contiguous(), d_qkv);
+    return d_qkv;
   }
   at::Tensor d_qkv = at::zeros_like(qkv);
   const double scale = 1.0 / std::sqrt(static_cast<double>(shape.head_dim));

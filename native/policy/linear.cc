@@ -1,6 +1,7 @@
 #include "policy/linear.h"
 
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/mm.h>
 
@@ -33,6 +34,22 @@ bool few_rows(const at::Tensor& x, const at::Tensor& weight) {
   return x.scalar_type() == at::kFloat && x.size(0) <= 96;
 }
 
+template <typename Body>
+void for_row_blocks(int64_t rows, const Body& body) {
+  for (int64_t row = 0; row < rows; row += kWidenedRows) body(row, std::min(kWidenedRows, rows - row));
+}
+
+// a b + bias, multiplied in float32, in the type of a; the bias may be undefined.
+at::Tensor widened_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& bias) {
+  const at::Tensor right = b.to(at::kFloat);
+  const at::Tensor out = at::empty({a.size(0), b.size(1)}, a.options());
+  for_row_blocks(a.size(0), [&](int64_t row, int64_t rows) {
+    const at::Tensor left = a.narrow(0, row, rows).to(at::kFloat);
+    out.narrow(0, row, rows).copy_(bias.defined() ? at::addmm(bias.to(at::kFloat), left, right) : at::mm(left, right));
+  });
+  return out;
+}
+
 }  // namespace
 
 bool multiplies_in_float32(at::Device device, at::ScalarType dtype) {
@@ -44,6 +61,7 @@ at::Tensor gemm_operand(const at::Tensor& t) {
 }
 
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+  if (a.dim() == 2 && multiplies_in_float32(a.device(), a.scalar_type())) return widened_product(a, b, {});
   return at::matmul(gemm_operand(a), gemm_operand(b)).to(a.scalar_type());
 }
 
@@ -81,7 +99,8 @@ at::Tensor linear(const at::Tensor& x, const Linear& layer) {
     if (bias.defined()) y.add_(bias);
     y = y.to(x.scalar_type());
   } else if (bias.defined()) {
-    y = at::addmm(gemm_operand(bias), gemm_operand(x), gemm_operand(weight).t()).to(x.scalar_type());
+    y = multiplies_in_float32(x.device(), x.scalar_type()) ? widened_product(x, weight.t(), bias)
+                                                           : at::addmm(bias, x, weight.t());
   } else {
     y = product(x, weight.t());
   }
@@ -103,9 +122,12 @@ void linear_into(at::Tensor y, const at::Tensor& x, const Linear& layer, at::Ten
 }
 
 void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x) {
-  const at::Tensor d_y_operand = gemm_operand(d_y);
-  if (d_y_operand.scalar_type() == at::kFloat) {
-    gradient.addmm_(d_y_operand.t(), gemm_operand(x));
+  if (d_y.scalar_type() == at::kFloat) {
+    gradient.addmm_(d_y.t(), gemm_operand(x));
+  } else if (multiplies_in_float32(d_y.device(), d_y.scalar_type())) {
+    for_row_blocks(d_y.size(0), [&](int64_t row, int64_t rows) {
+      gradient.addmm_(d_y.narrow(0, row, rows).to(at::kFloat).t(), x.narrow(0, row, rows).to(at::kFloat));
+    });
   } else {
     const int64_t block = std::max<int64_t>(1, kProductBlockBytes / (gradient.size(1) * gradient.element_size()));
     for (int64_t row = 0; row < gradient.size(0); row += block) {

@@ -44,6 +44,9 @@ void linear_into(at::Tensor y, const at::Tensor& x, const Linear& layer, at::Ten
 // d x [T, in]; adds to the gradients of what is trained in the layer.
 at::Tensor linear_backward(const at::Tensor& x, Linear& layer, const at::Tensor& d_y);
 
+// So many rows of a matrix are copied at a time where products are computed on float32 copies.
+constexpr int64_t kWidenedRows = 256;
+
 // A product of bfloat16 that is added to a gradient is made in blocks of so many bytes.
 constexpr int64_t kProductBlockBytes = 16 << 20;
 

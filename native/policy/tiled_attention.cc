@@ -1,6 +1,7 @@
 #include "policy/tiled_attention.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <atomic>
@@ -15,23 +16,32 @@ namespace {
 // What kernels may read behind the end, in floats: two of the widest vectors.
 constexpr int64_t kRoom = 32;
 
+template <typename Element>
+struct AttentionInput {
+  const Shape& shape;
+  const std::vector<Segment>& segments;
+  int64_t tokens;
+  const Element* qkv;
+};
+
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 // Keys and values of each key-value head, copied so that their rows lie next to each other, and transposed.
 class HeadCopies {
  public:
-  HeadCopies(const AttentionInput& in, bool backward)
+  template <typename Element>
+  HeadCopies(const AttentionInput<Element>& in, bool backward)
       : heads_(in.shape.key_value_head_count),
         dim_(in.shape.head_dim),
         tokens_(in.tokens),
         width_(round_up(dim_, kRoom)),
         // not a multiple of 4096 bytes: a tile's rows would fall on the same cache lines
         length_(round_up(tokens_, kAttentionTile) + kRoom) {
-    keys_across_.resize(heads_ * dim_ * length_);
-    values_.resize(heads_ * tokens_ * width_);
+    keys_across_ = at::zeros({heads_, dim_, length_});
+    values_ = at::zeros({heads_, tokens_, width_});
     if (backward) {
-      keys_.resize(heads_ * tokens_ * width_);
-      values_across_.resize(heads_ * dim_ * length_);
+      keys_ = at::zeros({heads_, tokens_, width_});
+      values_across_ = at::zeros({heads_, dim_, length_});
     }
     const int64_t parts = (tokens_ + kAttentionTile - 1) / kAttentionTile;
     at::parallel_for(0, heads_ * parts, 1, [&](int64_t begin, int64_t end) {
@@ -41,35 +51,36 @@ class HeadCopies {
 
   HeadKeys head(int64_t head) const {
     const int64_t along = head * tokens_ * width_, across = head * dim_ * length_;
-    return {keys_.data() + along,
-            values_.data() + along,
-            keys_across_.data() + across,
-            values_across_.data() + across,
-            dim_,
-            width_,
+    return {at(keys_, along), at(values_, along), at(keys_across_, across), at(values_across_, across), dim_, width_,
             length_};
   }
 
   int64_t width() const { return width_; }
 
  private:
-  // The rows of one tile.
-  void copy(const AttentionInput& in, int64_t head, int64_t first) {
-    const int64_t row = (in.shape.head_count + 2 * heads_) * dim_, last = std::min(first + kAttentionTile, tokens_);
-    for (int64_t t = first; t < last; t++) {
-      const float* key = in.qkv + t * row + (in.shape.head_count + head) * dim_;
-      const float* value = key + heads_ * dim_;
-      const int64_t along = (head * tokens_ + t) * width_;
-      if (!keys_.empty()) std::copy_n(key, dim_, keys_.data() + along);
-      std::copy_n(value, dim_, values_.data() + along);
-    }
-    const float* key = in.qkv + (in.shape.head_count + head) * dim_;
-    transpose(key, row, keys_across_, head, first, last);
-    if (!values_across_.empty()) transpose(key + heads_ * dim_, row, values_across_, head, first, last);
+  static float* at(const at::Tensor& copies, int64_t offset) {
+    return copies.defined() ? copies.mutable_data_ptr<float>() + offset : nullptr;
   }
 
-  void transpose(const float* from, int64_t row, std::vector<float>& to, int64_t head, int64_t first, int64_t last) {
-    float* out = to.data() + head * dim_ * length_;
+  // The rows of one tile.
+  template <typename Element>
+  void copy(const AttentionInput<Element>& in, int64_t head, int64_t first) {
+    const int64_t row = (in.shape.head_count + 2 * heads_) * dim_, last = std::min(first + kAttentionTile, tokens_);
+    for (int64_t t = first; t < last; t++) {
+      const Element* key = in.qkv + t * row + (in.shape.head_count + head) * dim_;
+      const Element* value = key + heads_ * dim_;
+      const int64_t along = (head * tokens_ + t) * width_;
+      if (keys_.defined()) std::copy_n(key, dim_, at(keys_, along));
+      std::copy_n(value, dim_, at(values_, along));
+    }
+    const Element* key = in.qkv + (in.shape.head_count + head) * dim_;
+    transpose(key, row, keys_across_, head, first, last);
+    if (values_across_.defined()) transpose(key + heads_ * dim_, row, values_across_, head, first, last);
+  }
+
+  template <typename Element>
+  void transpose(const Element* from, int64_t row, const at::Tensor& to, int64_t head, int64_t first, int64_t last) {
+    float* out = at(to, head * dim_ * length_);
     for (int64_t start = first; start < last; start += 16) {
       const int64_t stop = std::min(start + 16, last);
       for (int64_t d = 0; d < dim_; d++) {
@@ -79,11 +90,12 @@ class HeadCopies {
   }
 
   int64_t heads_, dim_, tokens_, width_, length_;
-  std::vector<float> keys_, values_;                // [Hkv, T, width]
-  std::vector<float> keys_across_, values_across_;  // [Hkv, D, length]
+  at::Tensor keys_, values_;                // [Hkv, T, width]
+  at::Tensor keys_across_, values_across_;  // [Hkv, D, length]
 };
 
-void copy_rows(const float* from, int64_t from_row, float* to, int64_t to_row, int64_t rows, int64_t width) {
+template <typename From, typename To>
+void copy_rows(const From* from, int64_t from_row, To* to, int64_t to_row, int64_t rows, int64_t width) {
   for (int64_t i = 0; i < rows; i++) std::copy_n(from + i * from_row, width, to + i * to_row);
 }
 
@@ -111,9 +123,17 @@ void share_tasks(int64_t count, int64_t width, const Body& body) {
   });
 }
 
-}  // namespace
+template <typename Element>
+AttentionInput<Element> input_of(const Shape& shape, const std::vector<Segment>& segments, const at::Tensor& qkv) {
+  return {shape, segments, qkv.size(0), qkv.const_data_ptr<Element>()};
+}
 
-void attend_tiles(const AttentionInput& in, float* output, float* logsum) {
+template <typename Element>
+void attend(const Shape& shape, const std::vector<Segment>& segments, const at::Tensor& qkv, const at::Tensor& outputs,
+            const at::Tensor& logsums) {
+  const AttentionInput<Element> in = input_of<Element>(shape, segments, qkv);
+  Element* output = outputs.mutable_data_ptr<Element>();
+  float* logsum = logsums.mutable_data_ptr<float>();
   const int64_t heads = in.shape.head_count, dim = in.shape.head_dim, group = heads / in.shape.key_value_head_count;
   const int64_t row = (heads + 2 * in.shape.key_value_head_count) * dim;
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
@@ -125,22 +145,28 @@ void attend_tiles(const AttentionInput& in, float* output, float* logsum) {
     tiles.insert(tiles.end(), more.begin(), more.end());
   }
   const auto count = static_cast<int64_t>(tiles.size());
-  const auto attend = kernels().attend;
+  const auto attend_tile = kernels().attend;
   share_tasks(count * heads, width, [&](int64_t task, const TileScratch& scratch) {
     // The last tiles of a segment see the most keys: they go first.
     const RowTile& tile = tiles[count - 1 - task / heads];
     const int64_t head = task % heads, rows = tile.end - tile.begin;
-    const float* queries = in.qkv + tile.begin * row + head * dim;
+    const Element* queries = in.qkv + tile.begin * row + head * dim;
     for (int64_t i = 0; i < rows; i++) {
       for (int64_t d = 0; d < dim; d++) scratch.queries[i * width + d] = queries[i * row + d] * scale;
     }
-    attend(tile, copies.head(head / group), logsum + head * in.tokens + tile.begin, scratch);
+    attend_tile(tile, copies.head(head / group), logsum + head * in.tokens + tile.begin, scratch);
     copy_rows(scratch.out, width, output + (tile.begin * heads + head) * dim, heads * dim, rows, dim);
   });
 }
 
-void attend_tiles_backward(const AttentionInput& in, const float* output, const float* logsum, const float* d_output,
-                           float* d_qkv) {
+template <typename Element>
+void attend_backward(const Shape& shape, const std::vector<Segment>& segments, const at::Tensor& qkv,
+                     const at::Tensor& outputs, const at::Tensor& logsums, const at::Tensor& d_outputs,
+                     const at::Tensor& d_qkvs) {
+  const AttentionInput<Element> in = input_of<Element>(shape, segments, qkv);
+  const Element *output = outputs.const_data_ptr<Element>(), *d_output = d_outputs.const_data_ptr<Element>();
+  const float* logsum = logsums.const_data_ptr<float>();
+  Element* d_qkv = d_qkvs.mutable_data_ptr<Element>();
   const int64_t heads = in.shape.head_count, kv_heads = in.shape.key_value_head_count, dim = in.shape.head_dim;
   const int64_t group = heads / kv_heads, row = (heads + 2 * kv_heads) * dim, tokens = in.tokens;
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
@@ -154,8 +180,9 @@ void attend_tiles_backward(const AttentionInput& in, const float* output, const 
     families.back().insert(families.back().end(), tiles.begin(), tiles.end());
   }
   // Each query head adds up its keys' and values' gradients apart, so that heads are independent tasks.
-  std::vector<float> d_keys(heads * tokens * width), d_values(heads * tokens * width);
-  const auto attend_backward = kernels().attend_backward;
+  const at::Tensor apart = at::zeros({2, heads, tokens, width});
+  float *d_keys = apart.mutable_data_ptr<float>(), *d_values = d_keys + heads * tokens * width;
+  const auto attend_tile = kernels().attend_backward;
   share_tasks(static_cast<int64_t>(families.size()) * heads, width, [&](int64_t task, const TileScratch& scratch) {
     const int64_t head = task % heads;
     for (const RowTile& tile : families[task / heads]) {
@@ -167,28 +194,47 @@ void attend_tiles_backward(const AttentionInput& in, const float* output, const 
       for (int64_t i = 0; i < rows; i++) {
         double dot = 0;  // its rounding does not average out over the keys
         const int64_t start = at + i * heads * dim;
-        for (int64_t d = start; d < start + dim; d++) dot += double{d_output[d]} * output[d];
+        for (int64_t d = start; d < start + dim; d++)
+          dot += static_cast<double>(d_output[d]) * static_cast<double>(output[d]);
         dots[i] = static_cast<float>(dot);
       }
-      attend_backward(tile, copies.head(head / group), scale, logsum + head * tokens + tile.begin, dots,
-                      d_keys.data() + head * tokens * width, d_values.data() + head * tokens * width, scratch);
+      attend_tile(tile, copies.head(head / group), scale, logsum + head * tokens + tile.begin, dots,
+                  d_keys + head * tokens * width, d_values + head * tokens * width, scratch);
       copy_rows(scratch.out, width, d_qkv + tile.begin * row + head * dim, row, rows, dim);
     }
   });
   at::parallel_for(0, tokens, 16, [&](int64_t begin, int64_t end) {
+    std::vector<float> sum(dim);
     for (int64_t t = begin; t < end; t++) {
-      float* to = d_qkv + t * row + heads * dim;
-      for (const std::vector<float>* from : {&d_keys, &d_values}) {
+      Element* to = d_qkv + t * row + heads * dim;
+      for (const float* from : {d_keys, d_values}) {
         for (int64_t kv = 0; kv < kv_heads; kv++, to += dim) {
-          std::fill_n(to, dim, 0.0f);
+          std::fill(sum.begin(), sum.end(), 0.0f);
           for (int64_t g = 0; g < group; g++) {
-            const float* part = from->data() + ((kv * group + g) * tokens + t) * width;
-            for (int64_t d = 0; d < dim; d++) to[d] += part[d];
+            const float* part = from + ((kv * group + g) * tokens + t) * width;
+            for (int64_t d = 0; d < dim; d++) sum[d] += part[d];
           }
+          std::copy_n(sum.data(), dim, to);
         }
       }
     }
   });
+}
+
+}  // namespace
+
+void attend_tiles(const Shape& shape, const std::vector<Segment>& segments, const at::Tensor& qkv,
+                  const at::Tensor& output, const at::Tensor& logsum) {
+  const bool float32 = qkv.scalar_type() == at::kFloat;
+  (float32 ? attend<float> : attend<c10::BFloat16>)(shape, segments, qkv, output, logsum);
+}
+
+void attend_tiles_backward(const Shape& shape, const std::vector<Segment>& segments, const at::Tensor& qkv,
+                           const at::Tensor& output, const at::Tensor& logsum, const at::Tensor& d_output,
+                           const at::Tensor& d_qkv) {
+  const bool float32 = qkv.scalar_type() == at::kFloat;
+  (float32 ? attend_backward<float> : attend_backward<c10::BFloat16>)(shape, segments, qkv, output, logsum, d_output,
+                                                                      d_qkv);
 }
 
 }  // namespace magic

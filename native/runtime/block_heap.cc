@@ -17,7 +17,7 @@ namespace magic {
 namespace {
 
 // Smaller blocks are malloc's. Blocks are whole pages; the heap grows by kGrowth.
-constexpr int64_t kSmallest = 1 << 20, kPage = 4096, kGrowth = 64 << 20, kHugePage = 2 << 20;
+constexpr int64_t kSmallest = 128 << 10, kPage = 4096, kGrowth = 64 << 20, kHugePage = 2 << 20;
 
 int64_t rounded_up(int64_t bytes, int64_t unit) { return (bytes + unit - 1) / unit * unit; }
 

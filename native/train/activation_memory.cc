@@ -39,7 +39,6 @@ int64_t ActivationMemory::attention_work(bool backward) const {
   // Keys and values by head, as rows and across; in the backward a gradient of both for each query head.
   int64_t work = kv_heads * (dim + padded(dim)) * kFloatBytes * (backward ? 2 : 1);
   if (backward) work += 2 * shape_.head_count * padded(dim) * kFloatBytes;
-  if (low_) work += 2 * (backward ? qkv_ + attended_ : 0) + 2 * (qkv_ + attended_);
   return work;
 }
 
@@ -54,19 +53,25 @@ ActivationMemory::LayerBytes ActivationMemory::layer(Recompute recompute) const 
     return hidden_ + std::max({hidden_ + qkv_, attention + (saves ? rotated : 0) + attention_work(false),
                                (saves ? attention : attended_) + hidden_});
   };
-  // Where products take float32 copies, those of their operands and result.
-  const int64_t copies = widens_ ? 2 * (hidden_ + 2 * inner_) : 0;
   const int64_t middle = 2 * hidden_ + (keeps ? attention : 0);
-  const int64_t forward = std::max({first_half(keeps), middle + std::max({hidden_ + 2 * inner_ + copies, 3 * inner_,
-                                                                          (keeps_mlp ? 3 : 1) * inner_ + hidden_})});
+  const int64_t forward =
+      std::max({first_half(keeps),
+                middle + std::max({hidden_ + 2 * inner_, 3 * inner_, (keeps_mlp ? 3 : 1) * inner_ + hidden_})});
 
   // d y, the layer's input, what attention saved and the middle are there; then the product and its gradient beside
   // d gate_up.
   const int64_t before_mlp = hidden_ + hidden_ + attention + hidden_;
-  const int64_t mlp = before_mlp + 2 * inner_ + std::max(2 * inner_, 2 * hidden_ + copies);
+  const int64_t mlp = before_mlp + 2 * inner_ + std::max(2 * inner_, 2 * hidden_);
   const int64_t attended = 2 * hidden_ + attention + rotated + attended_ + attention_work(true) + qkv_;
   const int64_t again = keeps ? 0 : hidden_ + first_half(true);
   return {kept, forward, std::max({again, mlp, attended, 4 * hidden_ + qkv_})};
+}
+
+// Of the largest product of a layer where products are in float32 copies: of its weight, and of some rows of its
+// operand and result.
+int64_t ActivationMemory::copies(int64_t rows) const {
+  const int64_t hidden = shape_.hidden_size, gate_up = 2 * shape_.intermediate_size;
+  return widens_ ? (hidden * gate_up + std::min(rows, kWidenedRows) * (hidden + gate_up)) * kFloatBytes : 0;
 }
 
 int64_t ActivationMemory::attention_blocks(int64_t rows) const {
@@ -97,7 +102,7 @@ int64_t ActivationMemory::training(int64_t rows, int64_t responses, RecomputePla
     most = std::max(most, kept + std::max(bytes.forward, bytes.backward));
     kept += bytes.kept;
   }
-  most = rows * most + attention_blocks(rows);
+  most = rows * most + attention_blocks(rows) + copies(rows);
   // The last layer's output and the head's rows, with their gradient; then that of all rows, in float32 first.
   const int64_t before_head = rows * (kept + hidden_);
   const int64_t of_responses = 2 * responses * hidden_;
@@ -105,15 +110,13 @@ int64_t ActivationMemory::training(int64_t rows, int64_t responses, RecomputePla
   most = std::max({most, before_head + rows * hidden_ + responses * hidden_,
                    before_head + of_responses + head(responses, true), before_head + spread,
                    before_head + 2 * rows * hidden_});
-  // Freed blocks that what comes next does not fit into: as measured, one of the largest that a layer has, two where
-  // layers are computed again.
-  const int64_t largest = rows * (widens_ ? 4 : 2) * inner_;
-  return always + most + (plan.layers + plan.mlps > 0 ? 2 : 1) * largest;
+  // Freed blocks that what comes next does not fit into: as measured, one of the largest that a layer has.
+  return always + most + rows * 2 * inner_;
 }
 
 int64_t ActivationMemory::scoring(int64_t rows, int64_t responses) const {
   return rows * (kRowBytes + shape_.head_dim * kFloatBytes + layer(Recompute::kLayer).forward) +
-         attention_blocks(rows) + responses * (hidden_ + kResponseBytes) + head(responses, false);
+         attention_blocks(rows) + copies(rows) + responses * (hidden_ + kResponseBytes) + head(responses, false);
 }
 
 RecomputePlan ActivationMemory::plan(int64_t rows, int64_t responses, int64_t budget) const {

@@ -36,6 +36,7 @@ class ActivationMemory {
   LayerBytes layer(Recompute recompute) const;
   int64_t attention_work(bool backward) const;  // bytes a row
   int64_t attention_blocks(int64_t rows) const;
+  int64_t copies(int64_t rows) const;
   int64_t head(int64_t responses, bool backward) const;
 
   Shape shape_;
