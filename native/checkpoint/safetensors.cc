@@ -147,6 +147,14 @@ struct SafetensorsReader::Map {
   Map(const Map&) = delete;
   Map& operator=(const Map&) = delete;
 
+  // The pages of these bytes leave the process's memory; they come back when they are read.
+  static void drop_pages(const char* bytes, int64_t count) {
+    static const int64_t page = sysconf(_SC_PAGESIZE);
+    const auto address = reinterpret_cast<int64_t>(bytes);
+    const int64_t begin = address / page * page;
+    madvise(reinterpret_cast<void*>(begin), static_cast<size_t>(address + count - begin), MADV_DONTNEED);
+  }
+
   const char* data = nullptr;
   int64_t size = 0;
 };
@@ -179,10 +187,17 @@ at::Tensor SafetensorsReader::get(const std::string& name, at::IntArrayRef expec
          to_string(expected_shape));
   const auto type = scalar_type(source);
   const char* data = maps_.at(source.path)->data + source.begin;
-  if (reinterpret_cast<uintptr_t>(data) % c10::elementSize(type) == 0)
-    return at::from_blob(const_cast<char*>(data), source.shape, at::TensorOptions().dtype(type));
+  const int64_t count = source.end - source.begin;
+  // What has been read would otherwise stay beside what it was copied to, until all is loaded.
+  if (reinterpret_cast<uintptr_t>(data) % c10::elementSize(type) == 0) {
+    return at::from_blob(
+        const_cast<char*>(data), source.shape,
+        [count](void* bytes) { Map::drop_pages(static_cast<const char*>(bytes), count); },
+        at::TensorOptions().dtype(type));
+  }
   auto copy = at::empty(source.shape, at::TensorOptions().dtype(type));
   std::memcpy(copy.mutable_data_ptr(), data, copy.nbytes());
+  Map::drop_pages(data, count);
   return copy;
 }
 

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
-import type { LossOptions, ModelConfig } from '../../src/index.ts'
-import { config } from './tiny.ts'
+import { type LossOptions, type ModelConfig, Policy } from '../../src/index.ts'
+import { config, temporaryFolder } from './tiny.ts'
 
 /** What memory-process.ts trains on, twice; groups of four sequences share a prompt. */
 export interface MemoryCase {
@@ -18,6 +18,8 @@ export interface MemoryCase {
 
 /** Of the prediction; what lies between blocks and what libraries keep for themselves is not in it. */
 const tolerance = 0.15
+
+const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20)
 
 const llama = { ...config({ hidden: 256, layers: 6, vocab: 4096 }), intermediate_size: 1024 }
 const qwen3 = { ...llama, model_type: 'qwen3', architectures: ['Qwen3ForCausalLM'], head_dim: 32 }
@@ -45,15 +47,38 @@ for (const [name, given] of Object.entries(cases))
       return
     }
     const { measured, predicted, recomputedLayers } = await trained(given)
-    const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20)
     t.log(`${mebibytes(measured)} MiB, ${mebibytes(predicted)} predicted, ${recomputedLayers} layers computed again`)
     t.true(Math.abs(measured / predicted - 1) <= tolerance, `${measured} bytes, ${predicted} predicted`)
   })
 
+test.serial('a checkpoint that is loaded takes its weights and one tensor beside them', async (t) => {
+  if (process.platform !== 'linux') {
+    t.log('not measured: it needs /proc')
+    t.pass()
+    return
+  }
+  const [vocab, hidden] = [40_000, 512]
+  const policy = await Policy.create(config({ hidden, vocab, layers: 10 }))
+  const folder = temporaryFolder(t)
+  await policy.save(folder)
+  const elements = (shape: number[]) => shape.reduce((size, length) => size * length, 1)
+  const weights = 4 * policy.parameterShapes().reduce((sum, { shape }) => sum + elements(shape), 0)
+  policy.dispose()
+  const taken = Number(await printed('load-memory-process.ts', folder))
+  t.log(`${mebibytes(taken)} MiB, ${mebibytes(weights)} of them weights`)
+  // What has been read of the file would double them.
+  t.true(taken >= weights && taken <= weights + 4 * vocab * hidden + 16 * 2 ** 20, `${taken} bytes`)
+})
+
 async function trained(given: MemoryCase) {
-  const script = fileURLToPath(new URL('memory-process.ts', import.meta.url))
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import=tsx', script, JSON.stringify(given)], {
+  const stdout = await printed('memory-process.ts', JSON.stringify(given))
+  return JSON.parse(stdout) as { measured: number; predicted: number; recomputedLayers: number; resident: number }
+}
+
+async function printed(script: string, argument: string): Promise<string> {
+  const path = fileURLToPath(new URL(script, import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import=tsx', path, argument], {
     env: { ...process.env, OMP_NUM_THREADS: '1' },
   })
-  return JSON.parse(stdout) as { measured: number; predicted: number; recomputedLayers: number; resident: number }
+  return stdout
 }
