@@ -45,11 +45,12 @@ class TokenValues {
 // Chunks of logits and what they leave for each token, all on the device.
 class DeviceHead {
  public:
-  DeviceHead(const at::Tensor& hidden, const at::Tensor& weight, const int32_t* targets, double temperature)
+  DeviceHead(const at::Tensor& hidden, const at::Tensor& weight, int64_t chunk, const int32_t* targets,
+             double temperature)
       : hidden_(hidden),
         weight_(weight),
         count_(hidden.size(0)),
-        step_(chunk_rows(weight, count_)),
+        step_(chunk),
         scale_(static_cast<float>(1.0 / temperature)),
         queue_(weight),
         targets_(upload_values(targets, count_, at::kInt, weight.device())),
@@ -132,17 +133,17 @@ std::vector<int64_t> offsets_of(const HeadTokens& tokens) {
 
 }  // namespace
 
-void head_score_on_device(const at::Tensor& hidden, const at::Tensor& weight, const int32_t* targets,
+void head_score_on_device(const at::Tensor& hidden, const at::Tensor& weight, int64_t chunk, const int32_t* targets,
                           double temperature, float* logprobs, float* entropy) {
-  DeviceHead head(hidden, weight, targets, temperature);
+  DeviceHead head(hidden, weight, chunk, targets, temperature);
   head.for_chunks([](int64_t, int64_t) {});
   fetch(head.results(), logprobs, entropy);
 }
 
-HeadFinish head_backward_on_device(const at::Tensor& hidden, const at::Tensor& weight, const HeadTokens& tokens,
-                                   const LossOptions& options, at::Tensor& hidden_gradient, at::Tensor& weight_gradient,
-                                   float* logprobs, float* entropy) {
-  DeviceHead head(hidden, weight, tokens.targets, options.temperature);
+HeadFinish head_backward_on_device(const at::Tensor& hidden, const at::Tensor& weight, int64_t chunk,
+                                   const HeadTokens& tokens, const LossOptions& options, at::Tensor& hidden_gradient,
+                                   at::Tensor& weight_gradient, float* logprobs, float* entropy) {
+  DeviceHead head(hidden, weight, chunk, tokens.targets, options.temperature);
   const TokenValues values(
       {tokens.weights, tokens.advantages, tokens.old_logprobs, tokens.reference_logprobs, tokens.sampler_logprobs},
       tokens.count, weight.device());

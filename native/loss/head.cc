@@ -71,14 +71,14 @@ class LogitsChunk {
 
 }  // namespace
 
-void head_score(const at::Tensor& given_hidden, const at::Tensor& given_weight, const int32_t* targets,
-                double temperature, float* logprobs, float* entropy) {
+void head_score(const at::Tensor& given_hidden, const at::Tensor& given_weight, int64_t most_rows,
+                const int32_t* targets, double temperature, float* logprobs, float* entropy) {
   const Span span("head score");
   const at::Tensor hidden = gemm_operand(given_hidden), weight = gemm_operand(given_weight);
-  const int64_t count = hidden.size(0), step = chunk_rows(weight, count);
+  const int64_t count = hidden.size(0), step = chunk_rows(count, most_rows);
   if (count == 0) return;
   if (device_kernels(weight.device())) {
-    return head_score_on_device(hidden, weight, targets, temperature, logprobs, entropy);
+    return head_score_on_device(hidden, weight, step, targets, temperature, logprobs, entropy);
   }
   LogitsChunk chunk(weight, temperature);
   for (int64_t start = 0; start < count; start += step) {
@@ -87,21 +87,21 @@ void head_score(const at::Tensor& given_hidden, const at::Tensor& given_weight, 
   }
 }
 
-HeadFinish head_backward(const at::Tensor& given_hidden, const at::Tensor& given_weight, const HeadTokens& tokens,
-                         const LossOptions& options, at::Tensor& hidden_gradient, at::Tensor& weight_gradient,
-                         float* logprobs, float* entropy) {
+HeadFinish head_backward(const at::Tensor& given_hidden, const at::Tensor& given_weight, int64_t most_rows,
+                         const HeadTokens& tokens, const LossOptions& options, at::Tensor& hidden_gradient,
+                         at::Tensor& weight_gradient, float* logprobs, float* entropy) {
   const Span span("head");
   const at::Tensor hidden = gemm_operand(given_hidden), weight = gemm_operand(given_weight);
   HeadSums sums;
-  const int64_t step = chunk_rows(weight, tokens.count);
+  const int64_t step = chunk_rows(tokens.count, most_rows);
   if (tokens.count == 0) return [sums] { return sums; };
   if (device_kernels(weight.device())) {
-    return head_backward_on_device(hidden, weight, tokens, options, hidden_gradient, weight_gradient, logprobs,
+    return head_backward_on_device(hidden, weight, step, tokens, options, hidden_gradient, weight_gradient, logprobs,
                                    entropy);
   }
   SequenceMeans means;
   if (options.sequence_ratio && tokens.old_logprobs) {
-    head_score(hidden, weight, tokens.targets, options.temperature, logprobs, entropy);
+    head_score(hidden, weight, step, tokens.targets, options.temperature, logprobs, entropy);
     means.log_ratios = sequence_log_ratios(tokens, logprobs);
     if (options.importance_sampling_cap > 0)
       means.corrections = sequence_corrections(tokens, options.importance_sampling_cap);

@@ -36,16 +36,17 @@ struct HeadSums {
 // Waits for the device where there is one, fills the log-probs and entropies, and gives the sums.
 using HeadFinish = std::function<HeadSums()>;
 
-// Log-probs and entropies [N] of the targets at the temperature; no gradient.
-void head_score(const at::Tensor& hidden, const at::Tensor& weight, const int32_t* targets, double temperature,
-                float* logprobs, float* entropy);
+// Log-probs and entropies [N] of the targets at the temperature; no gradient. At most `most_rows` rows of logits exist
+// at once, here and below.
+void head_score(const at::Tensor& hidden, const at::Tensor& weight, int64_t most_rows, const int32_t* targets,
+                double temperature, float* logprobs, float* entropy);
 
 // Sequence-level ratios need every log-prob of a sequence before any gradient: a scoring pass goes first (four GEMMs).
 // Adds to weight_gradient [V, H] (float32; undefined: the weight is frozen), fills hidden_gradient [N, H] (hidden's
 // type). The device is not waited for until what comes back is called, so that the decoder's backward can be queued
 // before.
-HeadFinish head_backward(const at::Tensor& hidden, const at::Tensor& weight, const HeadTokens& tokens,
-                         const LossOptions& options, at::Tensor& hidden_gradient, at::Tensor& weight_gradient,
-                         float* logprobs, float* entropy);
+HeadFinish head_backward(const at::Tensor& hidden, const at::Tensor& weight, int64_t most_rows,
+                         const HeadTokens& tokens, const LossOptions& options, at::Tensor& hidden_gradient,
+                         at::Tensor& weight_gradient, float* logprobs, float* entropy);
 
 }  // namespace magic

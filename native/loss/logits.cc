@@ -8,19 +8,15 @@
 
 namespace magic {
 
-// A chunk of logits stays within this many bytes. Larger chunks read and write the weight gradient less often.
-static constexpr int64_t kChunkBytesCpu = 72 << 20, kChunkBytesCuda = 1024 << 20;
-
-// Equal chunks: one of a few rows would read the weight and its gradient for next to nothing.
-int64_t chunk_rows(int64_t vocab_size, int64_t count, bool cuda) {
-  const int64_t bytes = cuda ? kChunkBytesCuda : kChunkBytesCpu;
-  const int64_t most = std::max<int64_t>(16, bytes / (vocab_size * static_cast<int64_t>(sizeof(float))));
-  const int64_t chunks = std::max<int64_t>(1, (count + most - 1) / most);
-  return (count + chunks - 1) / chunks;
+int64_t ample_chunk_rows(int64_t vocab_size, bool cuda) {
+  constexpr int64_t kBytesCpu = 72 << 20, kBytesCuda = 1024 << 20;
+  const int64_t rows = (cuda ? kBytesCuda : kBytesCpu) / (vocab_size * static_cast<int64_t>(sizeof(float)));
+  return std::max(kLeastChunkRows, rows);
 }
 
-int64_t chunk_rows(const at::Tensor& weight, int64_t count) {
-  return chunk_rows(weight.size(0), count, weight.is_cuda());
+int64_t chunk_rows(int64_t count, int64_t most) {
+  const int64_t chunks = std::max<int64_t>(1, (count + most - 1) / most);
+  return (count + chunks - 1) / chunks;
 }
 
 void add_head_gradients(const at::Tensor& d_logits, const at::Tensor& hidden, const at::Tensor& weight,

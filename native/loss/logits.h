@@ -7,9 +7,13 @@
 
 namespace magic {
 
-// Rows of a chunk of logits out of `count`.
-int64_t chunk_rows(int64_t vocab_size, int64_t count, bool cuda);
-int64_t chunk_rows(const at::Tensor& weight, int64_t count);
+// The head's logits exist for some rows at a time, a chunk. Larger chunks read and write the weight's gradient less
+// often; beyond this many rows that takes memory for little time.
+int64_t ample_chunk_rows(int64_t vocab_size, bool cuda);
+// Fewer read the weight and its gradient for next to nothing.
+constexpr int64_t kLeastChunkRows = 16;
+// Rows of each of the equal chunks of `count` rows, at most `most`.
+int64_t chunk_rows(int64_t count, int64_t most);
 
 // d logits [n, V] to d hidden [n, H], and added to the weight's gradient [V, H] where that is defined.
 void add_head_gradients(const at::Tensor& d_logits, const at::Tensor& hidden, const at::Tensor& weight,

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "loss/logits.h"
 #include "napi/convert.h"
 #include "napi/register.h"
 #include "runtime/error.h"
@@ -93,6 +94,7 @@ HeadOutput run_head(HeadInput& input, const LossOptions& options, const std::str
   tokens.old_logprobs = optional(input.old_logprobs);
   tokens.reference_logprobs = optional(input.reference_logprobs);
 
+  const int64_t most_rows = ample_chunk_rows(input.vocab_size, hidden.is_cuda());
   HeadOutput output;
   output.logprobs.resize(input.targets.size());
   output.entropy.resize(input.targets.size());
@@ -100,7 +102,7 @@ HeadOutput run_head(HeadInput& input, const LossOptions& options, const std::str
   for (int64_t i = 0; i < repetitions; i++) {
     weight_gradient.zero_();
     const auto start = std::chrono::steady_clock::now();
-    output.sums = head_backward(hidden, weight, tokens, options, hidden_gradient, weight_gradient,
+    output.sums = head_backward(hidden, weight, most_rows, tokens, options, hidden_gradient, weight_gradient,
                                 output.logprobs.data(), output.entropy.data())();
     output.seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }

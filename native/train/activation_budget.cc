@@ -25,14 +25,14 @@ ActivationBudget::ActivationBudget(Policy& policy, const ActivationMemory& memor
   bytes_ = std::min(allowed_, policy.activation_limit);
 }
 
-int64_t ActivationBudget::least(int64_t rows, int64_t responses) const {
-  return pass_ == Pass::kScoring ? memory_.scoring(rows, responses)
-                                 : memory_.training(rows, responses, memory_.everything());
+int64_t ActivationBudget::planned(int64_t rows, int64_t responses, MicroBatchPlan plan) const {
+  return pass_ == Pass::kScoring ? memory_.scoring(rows, responses, plan.logit_rows)
+                                 : memory_.training(rows, responses, plan);
 }
 
 int64_t ActivationBudget::of_sequence(const Batch& batch, int64_t sequence) const {
   const int64_t responses = batch.response_length(sequence);
-  return least(batch.prompt_lengths[sequence] + responses - 1, responses);
+  return planned(batch.prompt_lengths[sequence] + responses - 1, responses, memory_.least());
 }
 
 void ActivationBudget::require_fit(const Batch& batch) const {
@@ -42,7 +42,8 @@ void ActivationBudget::require_fit(const Batch& batch) const {
     if (needed <= allowed_) continue;
     const std::string what = "sequence " + std::to_string(s) + " of " +
                              std::to_string(batch.offsets[s + 1] - batch.offsets[s]) + " tokens takes " +
-                             std::to_string(needed) + " bytes with every layer computed again";
+                             std::to_string(needed) +
+                             " bytes with every layer computed again and its logits a few rows at a time";
     if (given_ > 0) {
       throw Error("INVALID_ARGUMENT", "activationBytes is " + std::to_string(given_) + ": " + what +
                                           "; give at least that, 0 for most of the free memory, or shorter sequences "
@@ -57,7 +58,7 @@ void ActivationBudget::require_fit(const Batch& batch) const {
 
 Fits ActivationBudget::fits(int64_t most_rows) const {
   return [this, most_rows](int64_t rows, int64_t responses) {
-    return rows <= most_rows && least(rows, responses) <= bytes_;
+    return rows <= most_rows && planned(rows, responses, memory_.everything()) <= bytes_;
   };
 }
 

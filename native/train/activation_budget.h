@@ -24,7 +24,7 @@ class ActivationBudget {
   ActivationBudget(Policy& policy, const ActivationMemory& memory, Pass pass, int64_t given);
 
   int64_t bytes() const { return bytes_; }
-  // Throws where a sequence of the batch does not fit by itself, every layer computed again.
+  // Throws where a sequence of the batch does not fit by itself, every layer computed again and few logits at once.
   void require_fit(const Batch& batch) const;
   // Micro-batches of at most `most_rows` rows that stay within it, if need be with every layer computed again.
   Fits fits(int64_t most_rows) const;
@@ -33,8 +33,9 @@ class ActivationBudget {
   int64_t retry(const Batch& batch, const std::function<void(int64_t& tried)>& pass_over);
 
  private:
-  // Bytes with every layer computed again.
-  int64_t least(int64_t rows, int64_t responses) const;
+  // Bytes of a micro-batch that is computed as `plan` says.
+  int64_t planned(int64_t rows, int64_t responses, MicroBatchPlan plan) const;
+  // The fewest of a sequence by itself.
   int64_t of_sequence(const Batch& batch, int64_t sequence) const;
   // After memory ran out at a micro-batch that was to take `tried` bytes: false where none of the batch can be smaller.
   bool lower(const Batch& batch, int64_t tried);

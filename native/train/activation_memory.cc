@@ -78,8 +78,8 @@ int64_t ActivationMemory::attention_blocks(int64_t rows) const {
   return cpu_ ? 0 : shape_.head_count * std::min(kBlockRows, rows) * rows * kFloatBytes * kBlockTensors;
 }
 
-int64_t ActivationMemory::head(int64_t responses, bool backward) const {
-  const int64_t chunk = chunk_rows(shape_.vocab_size, responses, !cpu_) * shape_.vocab_size;
+int64_t ActivationMemory::head(int64_t responses, int64_t logit_rows, bool backward) const {
+  const int64_t chunk = chunk_rows(responses, logit_rows) * shape_.vocab_size;
   const int64_t weight = shape_.vocab_size * shape_.hidden_size;
   int64_t bytes = chunk * kFloatBytes;
   if (!cpu_) {
@@ -94,11 +94,11 @@ int64_t ActivationMemory::head(int64_t responses, bool backward) const {
   return bytes;
 }
 
-int64_t ActivationMemory::training(int64_t rows, int64_t responses, RecomputePlan plan) const {
+int64_t ActivationMemory::training(int64_t rows, int64_t responses, MicroBatchPlan plan) const {
   const int64_t always = rows * (kRowBytes + shape_.head_dim * kFloatBytes) + responses * kResponseBytes;
   int64_t kept = 0, most = 0;
   for (int64_t i = 0; i < shape_.layer_count; i++) {
-    const LayerBytes bytes = layer(plan.of(i));
+    const LayerBytes bytes = layer(plan.recompute.of(i));
     most = std::max(most, kept + std::max(bytes.forward, bytes.backward));
     kept += bytes.kept;
   }
@@ -108,28 +108,48 @@ int64_t ActivationMemory::training(int64_t rows, int64_t responses, RecomputePla
   const int64_t of_responses = 2 * responses * hidden_;
   const int64_t spread = rows * (hidden_ + (low_ ? 2 * hidden_ : 0)) + responses * (low_ ? 3 : 1) * hidden_;
   most = std::max({most, before_head + rows * hidden_ + responses * hidden_,
-                   before_head + of_responses + head(responses, true), before_head + spread,
+                   before_head + of_responses + head(responses, plan.logit_rows, true), before_head + spread,
                    before_head + 2 * rows * hidden_});
   // Freed blocks that what comes next does not fit into: as measured, one of the largest that a layer has.
   return always + most + rows * 2 * inner_;
 }
 
-int64_t ActivationMemory::scoring(int64_t rows, int64_t responses) const {
+int64_t ActivationMemory::scoring(int64_t rows, int64_t responses, int64_t logit_rows) const {
   return rows * (kRowBytes + shape_.head_dim * kFloatBytes + layer(Recompute::kLayer).forward) +
-         attention_blocks(rows) + copies(rows) + responses * (hidden_ + kResponseBytes) + head(responses, false);
+         attention_blocks(rows) + copies(rows) + responses * (hidden_ + kResponseBytes) +
+         head(responses, logit_rows, false);
 }
 
-RecomputePlan ActivationMemory::plan(int64_t rows, int64_t responses, int64_t budget) const {
-  RecomputePlan plan;
-  while (plan.layers < shape_.layer_count && training(rows, responses, plan) > budget) {
-    if (plan.layers == 0 && plan.mlps < shape_.layer_count) {
-      plan.mlps++;
+int64_t ActivationMemory::ample_logit_rows() const { return ample_chunk_rows(shape_.vocab_size, !cpu_); }
+
+MicroBatchPlan ActivationMemory::least() const { return {{shape_.layer_count, 0}, kLeastChunkRows}; }
+
+MicroBatchPlan ActivationMemory::plan(int64_t rows, int64_t responses, int64_t budget,
+                                      bool recompute_everything) const {
+  MicroBatchPlan plan{{}, ample_logit_rows()};
+  if (recompute_everything) plan = everything();
+  RecomputePlan& recompute = plan.recompute;
+  while (training(rows, responses, plan) > budget) {
+    if (recompute.layers == 0 && recompute.mlps < shape_.layer_count) {
+      recompute.mlps++;
+    } else if (recompute.layers < shape_.layer_count) {
+      recompute.layers++;
+      recompute.mlps--;
+    } else if (plan.logit_rows > kLeastChunkRows) {
+      plan.logit_rows = std::max(kLeastChunkRows, plan.logit_rows / 2);
     } else {
-      plan.layers++;
-      plan.mlps--;
+      break;
     }
   }
   return plan;
+}
+
+int64_t ActivationMemory::scoring_logit_rows(int64_t rows, int64_t responses, int64_t budget) const {
+  int64_t logit_rows = ample_logit_rows();
+  while (logit_rows > kLeastChunkRows && scoring(rows, responses, logit_rows) > budget) {
+    logit_rows = std::max(kLeastChunkRows, logit_rows / 2);
+  }
+  return logit_rows;
 }
 
 }  // namespace magic

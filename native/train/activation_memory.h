@@ -11,6 +11,12 @@
 
 namespace magic {
 
+// How a micro-batch saves memory.
+struct MicroBatchPlan {
+  RecomputePlan recompute;
+  int64_t logit_rows;  // that the head has at once, at most
+};
+
 // Beside weights, gradients and optimizer states. `rows` go through the layers, `responses` of them predict a token.
 class ActivationMemory {
  public:
@@ -18,13 +24,21 @@ class ActivationMemory {
   ActivationMemory(const Shape& shape, at::Device device, at::ScalarType dtype, bool trains_head);
 
   // Most bytes of a forward and backward.
-  int64_t training(int64_t rows, int64_t responses, RecomputePlan plan) const;
-  // Most bytes of a forward alone.
-  int64_t scoring(int64_t rows, int64_t responses) const;
+  int64_t training(int64_t rows, int64_t responses, MicroBatchPlan plan) const;
+  // Most bytes of a forward alone, with so many rows of logits at once.
+  int64_t scoring(int64_t rows, int64_t responses, int64_t logit_rows) const;
 
-  RecomputePlan everything() const { return {shape_.layer_count, 0}; }
-  // The least recomputation that keeps a micro-batch within `budget` bytes; everything where none does.
-  RecomputePlan plan(int64_t rows, int64_t responses, int64_t budget) const;
+  // As many rows of logits as are worth it.
+  int64_t ample_logit_rows() const;
+  // Every layer computed again.
+  MicroBatchPlan everything() const { return {{shape_.layer_count, 0}, ample_logit_rows()}; }
+  // What takes the fewest bytes.
+  MicroBatchPlan least() const;
+  // The least recomputation that keeps a micro-batch within `budget` bytes, and where that does not, fewer rows of
+  // logits at once; least() where nothing does.
+  MicroBatchPlan plan(int64_t rows, int64_t responses, int64_t budget, bool recompute_everything) const;
+  // The most rows of logits with which a forward alone does.
+  int64_t scoring_logit_rows(int64_t rows, int64_t responses, int64_t budget) const;
 
  private:
   // Bytes a row.
@@ -37,7 +51,7 @@ class ActivationMemory {
   int64_t attention_work(bool backward) const;  // bytes a row
   int64_t attention_blocks(int64_t rows) const;
   int64_t copies(int64_t rows) const;
-  int64_t head(int64_t responses, bool backward) const;
+  int64_t head(int64_t responses, int64_t logit_rows, bool backward) const;
 
   Shape shape_;
   bool cpu_, low_;  // low_: values of two bytes

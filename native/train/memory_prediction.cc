@@ -53,13 +53,12 @@ MemoryPrediction predict_memory(const Shape& shape, const RunSizes& sizes) {
       sizes.activation_bytes > 0 ? sizes.activation_bytes : share_of_free(left - prediction.gradients);
   const int64_t rows = std::max(sizes.sequence_rows, sizes.micro_batch_rows);
   const int64_t responses = std::max(sizes.sequence_responses, sizes.micro_batch_responses);
-  const RecomputePlan plan =
-      sizes.activation_checkpointing ? memory.everything() : memory.plan(rows, responses, budget);
+  const MicroBatchPlan plan = memory.plan(rows, responses, budget, sizes.activation_checkpointing);
   prediction.activation_budget = budget;
-  prediction.least_activations = memory.training(sizes.sequence_rows, sizes.sequence_responses, memory.everything());
+  prediction.least_activations = memory.training(sizes.sequence_rows, sizes.sequence_responses, memory.least());
   prediction.activations =
       std::max(prediction.least_activations, std::min(budget, memory.training(rows, responses, plan)));
-  prediction.recomputed_layers = plan.layers + plan.mlps;
+  prediction.recomputed_layers = plan.recompute.layers + plan.recompute.mlps;
   prediction.gradients_stay = sizes.device.is_cpu() && prediction.recomputed_layers == 0;
 
   if (sizes.batch_size > 0) {
@@ -69,7 +68,7 @@ MemoryPrediction predict_memory(const Shape& shape, const RunSizes& sizes) {
     prediction.kv_cache = std::min((sizes.cached_tokens + kBlockSlots - 1) / kBlockSlots * block, most);
     // Decode steps on a device have logits of their own, which stay beside those of other steps.
     const int64_t logits = sizes.batch_size * shape.vocab_size * 4 * (sizes.device.is_cpu() ? 1 : 2);
-    prediction.sampling = memory.scoring(kStepTokens, 1) + logits;
+    prediction.sampling = memory.scoring(kStepTokens, 1, 1) + logits;
   }
   return prediction;
 }

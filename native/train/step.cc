@@ -54,15 +54,16 @@ StepStats accumulate_gradients(Policy& policy, const TrainingBatch& batch, const
     const int64_t rows = packing.token_count(), responses = static_cast<int64_t>(packing.rows.size());
     if (responses == 0) continue;
     Activations saved;
-    saved.plan = options.activation_checkpointing ? memory.everything() : memory.plan(rows, responses, budget.bytes());
-    tried = memory.training(rows, responses, saved.plan);
+    const MicroBatchPlan plan = memory.plan(rows, responses, budget.bytes(), options.activation_checkpointing);
+    saved.plan = plan.recompute;
+    tried = memory.training(rows, responses, plan);
     const MicroBatch micro_batch(policy.shape(), weights, packing);
     at::Tensor hidden = micro_batch.forward(&saved);
     const PackedTokens tokens(packing, batch, weights_of_tokens);
     std::vector<float> logprobs(packing.rows.size()), entropy(packing.rows.size());
     at::Tensor d_hidden = at::empty_like(hidden);
-    const HeadFinish finish_head = head_backward(hidden, weights.head().value, tokens.view(), options, d_hidden,
-                                                 weights.head().gradient, logprobs.data(), entropy.data());
+    const HeadFinish finish_head = head_backward(hidden, weights.head().value, plan.logit_rows, tokens.view(), options,
+                                                 d_hidden, weights.head().gradient, logprobs.data(), entropy.data());
     hidden.reset();
     cancel.check();
     micro_batch.backward(saved, std::move(d_hidden));
@@ -109,12 +110,14 @@ Scores score(Policy& policy, const Batch& batch, const ScoreOptions& options, co
     scores.micro_batches = scores.activation_bytes = 0;
     for (const Packing& packing : pack(batch, budget.fits(options.max_tokens_per_micro_batch), true, weights.device)) {
       cancel.check();
-      tried = memory.scoring(packing.token_count(), static_cast<int64_t>(packing.rows.size()));
+      const int64_t rows = packing.token_count(), responses = static_cast<int64_t>(packing.rows.size());
+      const int64_t logit_rows = memory.scoring_logit_rows(rows, responses, budget.bytes());
+      tried = memory.scoring(rows, responses, logit_rows);
       const at::Tensor hidden = MicroBatch(policy.shape(), weights, packing).forward(nullptr);
-      std::vector<float> logprobs(packing.rows.size()), entropy(packing.rows.size());
-      head_score(hidden, weights.head().value, packing.targets.data(), options.temperature, logprobs.data(),
+      std::vector<float> logprobs(responses), entropy(responses);
+      head_score(hidden, weights.head().value, logit_rows, packing.targets.data(), options.temperature, logprobs.data(),
                  entropy.data());
-      for (size_t i = 0; i < packing.rows.size(); i++) {
+      for (int64_t i = 0; i < responses; i++) {
         scores.logprobs[packing.response_indices[i]] = logprobs[i];
         scores.entropy[packing.response_indices[i]] = entropy[i];
       }

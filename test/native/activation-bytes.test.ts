@@ -101,6 +101,33 @@ test('a micro-batch that does not fit is split, with the same result', async (t)
   }
 })
 
+test('where a sequence fits with every layer computed again only, the head has fewer logits at once', async (t) => {
+  const [vocab, length] = [20_000, 400]
+  using policy = await Policy.create(config({ vocab }), { seed: 3 })
+  const random = new Random(9)
+  const sequence = {
+    tokenIds: random.integers(length, vocab),
+    offsets: Int32Array.of(0, length),
+    promptLengths: Int32Array.of(1),
+    advantages: Float32Array.of(1),
+  }
+  const loss = { entropyCoefficient: 0.01 }
+  const whole = await measure(policy, loss, sequence)
+  const { stats } = await measure(policy, { ...loss, activationCheckpointing: true }, sequence)
+  const logits = 4 * vocab * (length - 1)
+  t.true(stats.activationBytes > logits)
+  for (const part of [0.9, 0.5, 0.2]) {
+    const activationBytes = Math.ceil(part * stats.activationBytes)
+    const cut = await measure(policy, { ...loss, activationBytes }, sequence)
+    same(t, cut, whole, 1e-5, `a budget of ${activationBytes}`)
+    t.true(cut.stats.activationBytes <= activationBytes)
+    t.is(cut.stats.recomputedLayers, policy.shape.layerCount)
+    const scores = await policy.score(sequence, { activationBytes })
+    t.true(relativeError(scores.logprobs, (await policy.score(sequence)).logprobs) <= 1e-6)
+    t.true(scores.activationBytes <= activationBytes)
+  }
+})
+
 test('a sequence that does not fit alone is an error that says what it takes, and changes nothing', async (t) => {
   using policy = await Policy.create(config({ layers: 3 }), { seed: 3 })
   const name = 'model.norm.weight'

@@ -37,6 +37,10 @@ const cases: Record<string, MemoryCase> = {
   'norms of q and k': { ...batch, model: qwen3 },
   'an adapter': { ...batch, lora: true },
   'a large vocabulary': { ...batch, model: large, sequences: 8 },
+  'a large vocabulary, few of its logits at once': {
+    ...{ ...batch, model: large, sequences: 1, length: 700 },
+    options: { activationBytes: 40 * 2 ** 20 },
+  },
 }
 
 for (const [name, given] of Object.entries(cases))
