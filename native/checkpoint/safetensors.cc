@@ -162,7 +162,7 @@ struct SafetensorsReader::Map {
 SafetensorsReader::SafetensorsReader(std::vector<TensorSource> sources) {
   for (auto& source : sources) {
     auto& map = maps_[source.path];
-    if (!map) map = std::make_unique<Map>(source.path);
+    if (!map) map = std::make_shared<Map>(source.path);
     if (source.begin < 0 || source.end < source.begin || source.end > map->size)
       fail("tensor " + source.name + " lies at bytes " + std::to_string(source.begin) + " to " +
            std::to_string(source.end) + " of " + source.path + ", which has " + std::to_string(map->size));
@@ -186,13 +186,14 @@ at::Tensor SafetensorsReader::get(const std::string& name, at::IntArrayRef expec
     fail("tensor " + name + " in " + source.path + " has shape " + to_string(source.shape) + "; config.json asks for " +
          to_string(expected_shape));
   const auto type = scalar_type(source);
-  const char* data = maps_.at(source.path)->data + source.begin;
+  const auto& map = maps_.at(source.path);
+  const char* data = map->data + source.begin;
   const int64_t count = source.end - source.begin;
   // What has been read would otherwise stay beside what it was copied to, until all is loaded.
   if (reinterpret_cast<uintptr_t>(data) % c10::elementSize(type) == 0) {
     return at::from_blob(
         const_cast<char*>(data), source.shape,
-        [count](void* bytes) { Map::drop_pages(static_cast<const char*>(bytes), count); },
+        [map, count](void* bytes) { Map::drop_pages(static_cast<const char*>(bytes), count); },
         at::TensorOptions().dtype(type));
   }
   auto copy = at::empty(source.shape, at::TensorOptions().dtype(type));

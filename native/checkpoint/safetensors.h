@@ -23,7 +23,8 @@ struct TensorSource {
   int64_t begin = 0, end = 0;
 };
 
-// Maps each file once; tensors are views of the map, valid while the reader lives.
+// Maps each file once. Tensors are views of the map, which lives as long as one of them; the pages that a tensor has
+// read leave the process's memory with it.
 class SafetensorsReader {
  public:
   explicit SafetensorsReader(std::vector<TensorSource> sources);
@@ -35,7 +36,7 @@ class SafetensorsReader {
  private:
   struct Map;
   std::map<std::string, TensorSource> sources_;
-  std::map<std::string, std::unique_ptr<Map>> maps_;  // by path
+  std::map<std::string, std::shared_ptr<Map>> maps_;  // by path
 };
 
 // A tensor to write. `values` is asked for its elements [begin, end), contiguous and on the CPU, for each piece that is

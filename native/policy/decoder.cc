@@ -10,7 +10,7 @@
 #include "policy/linear.h"
 #include "policy/mlp.h"
 #include "policy/norm.h"
-#include "runtime/memory.h"
+#include "runtime/block_heap.h"
 #include "runtime/trace.h"
 
 namespace magic {
@@ -161,7 +161,7 @@ void decoder_backward(const Shape& shape, Weights& weights, const Packing& packi
     }
     d_x = layer_backward(shape, layer, packing, rope, std::move(of_layer), std::move(d_x));
     // Gradients take the place of activations.
-    if (memory_is_short) return_free_memory();
+    if (memory_is_short) trim_block_heap();
   }
   if (weights.embedding.gradient.defined()) weights.embedding.gradient.index_add_(0, tokens, d_x.to(at::kFloat));
 }

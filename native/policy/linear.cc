@@ -83,12 +83,14 @@ void float_product_into(at::Tensor out, const at::Tensor& a, const at::Tensor& b
 }
 
 void add_product(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double scale) {
-  const at::Tensor left = gemm_operand(a);
-  if (left.scalar_type() == sum.scalar_type()) {
-    sum.addmm_(left, gemm_operand(b), 1.0, scale);
-  } else {
-    sum.add_(at::mm(left, gemm_operand(b)), scale);
+  if (!multiplies_in_float32(a.device(), a.scalar_type())) {
+    sum.addmm_(a, b, 1.0, scale);
+    return;
   }
+  const at::Tensor right = b.to(at::kFloat);
+  for_row_blocks(a.size(0), [&](int64_t row, int64_t rows) {
+    sum.narrow(0, row, rows).add_(at::mm(a.narrow(0, row, rows).to(at::kFloat), right), scale);
+  });
 }
 
 at::Tensor linear(const at::Tensor& x, const Linear& layer) {

@@ -31,7 +31,7 @@ at::Tensor float_product(const at::Tensor& a, const at::Tensor& b);
 // The same into [n, m] float32, on a GPU without memory for it.
 void float_product_into(at::Tensor out, const at::Tensor& a, const at::Tensor& b);
 
-// sum += scale a b of matrices, in the type of sum.
+// sum += scale a b of matrices, all of one type.
 void add_product(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double scale);
 
 // x [T, in] to [T, out].

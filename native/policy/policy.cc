@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "checkpoint/snapshot.h"
 #include "cuda/device_kernels.h"
@@ -185,8 +186,9 @@ void Policy::load_optimizer(const SafetensorsReader& reader) {
     moments.emplace_back(slice.of(second[i]), reader.get("exp_avg_sq." + slice.name, slice.shape));
   }
   keep_snapshots();
-  for (const auto& [slice, master] : masters) slice.set_master(master.to(at::kFloat));
-  for (auto& [target, source] : moments) target.copy_(source);
+  // What has been copied leaves memory with its source.
+  for (auto& [slice, master] : masters) slice.set_master(std::exchange(master, {}).to(at::kFloat));
+  for (auto& [target, source] : moments) target.copy_(std::exchange(source, {}));
   optimizer_.set_step_count(static_cast<int64_t>(step));
 }
 

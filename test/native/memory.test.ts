@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
@@ -23,6 +24,7 @@ const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20)
 
 const llama = { ...config({ hidden: 256, layers: 6, vocab: 4096 }), intermediate_size: 1024 }
 const qwen3 = { ...llama, model_type: 'qwen3', architectures: ['Qwen3ForCausalLM'], head_dim: 32 }
+const wide = { ...config({ hidden: 448, layers: 6, vocab: 4096 }), intermediate_size: 2432 }
 const large = { ...config({ hidden: 128, layers: 2, vocab: 60_000 }) }
 const batch = { model: llama, dtype: 'float32', sequences: 16, length: 160, prompt: 32, options: {} } as const
 
@@ -36,10 +38,11 @@ const cases: Record<string, MemoryCase> = {
   'bfloat16, every layer computed again': { ...batch, dtype: 'bfloat16', options: { activationCheckpointing: true } },
   'norms of q and k': { ...batch, model: qwen3 },
   'an adapter': { ...batch, lora: true },
+  'bfloat16, an adapter': { ...batch, model: wide, dtype: 'bfloat16', lora: true },
   'a large vocabulary': { ...batch, model: large, sequences: 8 },
   'a large vocabulary, few of its logits at once': {
-    ...{ ...batch, model: large, sequences: 1, length: 700 },
-    options: { activationBytes: 40 * 2 ** 20 },
+    ...{ ...batch, model: { ...llama, vocab_size: 60_000 }, sequences: 1, length: 2000 },
+    options: { activationBytes: 96 * 2 ** 20 },
   },
 }
 
@@ -55,7 +58,7 @@ for (const [name, given] of Object.entries(cases))
     t.true(Math.abs(measured / predicted - 1) <= tolerance, `${measured} bytes, ${predicted} predicted`)
   })
 
-test.serial('a checkpoint that is loaded takes its weights and one tensor beside them', async (t) => {
+test.serial('what is loaded is in memory once, and one tensor of its file beside it', async (t) => {
   if (process.platform !== 'linux') {
     t.log('not measured: it needs /proc')
     t.pass()
@@ -65,13 +68,17 @@ test.serial('a checkpoint that is loaded takes its weights and one tensor beside
   const policy = await Policy.create(config({ hidden, vocab, layers: 10 }))
   const folder = temporaryFolder(t)
   await policy.save(folder)
+  const optimizer = join(folder, 'optimizer.safetensors')
+  await policy.saveOptimizer(optimizer)
   const elements = (shape: number[]) => shape.reduce((size, length) => size * length, 1)
   const weights = 4 * policy.parameterShapes().reduce((sum, { shape }) => sum + elements(shape), 0)
   policy.dispose()
-  const taken = Number(await printed('load-memory-process.ts', folder))
-  t.log(`${mebibytes(taken)} MiB, ${mebibytes(weights)} of them weights`)
-  // What has been read of the file would double them.
-  t.true(taken >= weights && taken <= weights + 4 * vocab * hidden + 16 * 2 ** 20, `${taken} bytes`)
+  const [loaded, resumed] = JSON.parse(await printed('load-memory-process.ts', folder, optimizer)) as [number, number]
+  t.log(`${mebibytes(loaded)} MiB, ${mebibytes(weights)} of them weights; with both moments ${mebibytes(resumed)} MiB`)
+  // What has been read of the files would double it.
+  const beside = 4 * vocab * hidden + 32 * 2 ** 20
+  t.true(loaded >= weights && loaded <= weights + beside, `${loaded} bytes`)
+  t.true(resumed >= 3 * weights && resumed <= 3 * weights + beside, `${resumed} bytes`)
 })
 
 async function trained(given: MemoryCase) {
@@ -79,9 +86,9 @@ async function trained(given: MemoryCase) {
   return JSON.parse(stdout) as { measured: number; predicted: number; recomputedLayers: number; resident: number }
 }
 
-async function printed(script: string, argument: string): Promise<string> {
+async function printed(script: string, ...of: string[]): Promise<string> {
   const path = fileURLToPath(new URL(script, import.meta.url))
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import=tsx', path, argument], {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import=tsx', path, ...of], {
     env: { ...process.env, OMP_NUM_THREADS: '1' },
   })
   return stdout
