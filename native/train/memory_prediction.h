@@ -37,7 +37,7 @@ struct MemoryPrediction {
   int64_t sampling = 0;  // beside the cache
   int64_t snapshot = 0;  // while a checkpoint is written and the next update does not wait
   int64_t free = 0;      // now
-  // of the longest sequence with every layer computed again, against what there is for it
+  // the fewest that the longest sequence takes, every layer computed again and few logits at once; what there is for it
   int64_t least_activations = 0, activation_budget = 0;
 
   // The most at once, but for a snapshot: rollout and update take turns.

@@ -51,7 +51,7 @@ export interface NativeMemoryPrediction {
   snapshot: number
   /** free now */
   free: number
-  /** of the longest sequence alone with every layer computed again, and what there is for it */
+  /** the fewest of the longest sequence, every layer computed again and few logits at once, and what there is for it */
   leastActivations: number
   activationBudget: number
 }
