@@ -14,8 +14,12 @@ const PROMPT = 32
 const RESPONSE = 224
 const SAMPLES = 8
 const memoryGoal: Record<DType, number> = { float32: 0.5, bfloat16: 0.75 }
-/** Of ours, one row each; undefined: what is free. */
-const budgets: Record<DType, (number | undefined)[]> = { float32: [undefined], bfloat16: [undefined, 400 * 2 ** 20] }
+/** Of ours, one row each. */
+const options: Record<DType, NonNullable<TrainJob['options']>[]> = {
+  float32: [{}],
+  // The second is for least memory: one micro-batch still.
+  bfloat16: [{}, { activationBytes: 272 * 2 ** 20, gradientDtype: 'bfloat16' }],
+}
 /** seconds */
 const PATIENCE = 60
 
@@ -37,11 +41,11 @@ function step(dtype: DType) {
     const peer = await Side.start('peers/policy.py', job, interpreter)
     const rows: Row[] = []
     let known: Repetition | undefined
-    // A peer that takes minutes is not run again for another budget of ours.
+    // A peer that takes minutes is not run again for other options of ours.
     const run = async () => known ?? (await peer.run())
     try {
-      for (const activationBytes of budgets[dtype]) {
-        const ours = await Side.start('sides/policy.ts', { ...job, activationBytes })
+      for (const own of options[dtype]) {
+        const ours = await Side.start('sides/policy.ts', { ...job, options: own })
         try {
           const patience = { seconds: PATIENCE, most: 5 }
           const result = await interleave({ ours, peer: { run } }, patience, (line) => log(`${dtype}: ${line}`))
@@ -51,7 +55,8 @@ function step(dtype: DType) {
             dtype,
             weights,
             'tokens computed': `${computed} of ${SAMPLES * (PROMPT + RESPONSE)}`,
-            ...(activationBytes && { activationBytes: `${activationBytes / 2 ** 20} MiB` }),
+            ...(own.activationBytes && { activationBytes: `${own.activationBytes / 2 ** 20} MiB` }),
+            ...(own.gradientDtype && { gradientDtype: own.gradientDtype }),
           }
           const name = `${SAMPLES} x ${PROMPT + RESPONSE} tokens, ${PROMPT} of prompt, ${dtype}`
           const goal = { ratio: 1 / 0.75, memory: memoryGoal[dtype] }

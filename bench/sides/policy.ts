@@ -1,6 +1,7 @@
 /** Our side of the comparisons of a training step and of generation. */
 
 import { loadAddon } from '../../src/native/load.ts'
+import type { LossOptions } from '../../src/policy/call-options.ts'
 import { Policy } from '../../src/policy/policy.ts'
 import { serve, type Work } from './serve.ts'
 
@@ -19,8 +20,8 @@ export interface TrainJob extends PolicyJob {
   prompts: number[][]
   /** one entry a prompt */
   groups: { tokens: number[]; advantage: number }[][]
-  /** as LossOptions has it; ours alone */
-  activationBytes?: number
+  /** ours alone */
+  options?: Pick<LossOptions, 'activationBytes' | 'gradientDtype'>
 }
 
 export interface GenerateJob extends PolicyJob {
@@ -37,7 +38,7 @@ async function work(job: TrainJob | GenerateJob): Promise<Work> {
   return { facts, ...(job.task === 'train' ? training(policy, job) : generation(policy, job)) }
 }
 
-function training(policy: Policy, { prompts, groups, activationBytes }: TrainJob): Work {
+function training(policy: Policy, { prompts, groups, options }: TrainJob): Work {
   const sequences = groups.flatMap((group, i) => group.map(({ tokens }) => [...prompts[i]!, ...tokens]))
   const offsets = Int32Array.of(0, ...sequences.map(({ length }) => length))
   for (let i = 1; i < offsets.length; i++) offsets[i]! += offsets[i - 1]!
@@ -49,7 +50,7 @@ function training(policy: Policy, { prompts, groups, activationBytes }: TrainJob
   }
   return {
     async run() {
-      const { seconds, computedTokens, optimizerSeconds } = await policy.trainStep(batch, { activationBytes })
+      const { seconds, computedTokens, optimizerSeconds } = await policy.trainStep(batch, options)
       return { nativeSeconds: seconds, computedTokens, optimizerSeconds }
     },
   }

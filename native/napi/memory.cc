@@ -26,6 +26,7 @@ Napi::Value predict(const Napi::CallbackInfo& info) {
   sizes.micro_batch_responses = fields.integer("microBatchResponses");
   sizes.activation_bytes = fields.integer("activationBytes");
   sizes.activation_checkpointing = fields.boolean("activationCheckpointing");
+  sizes.gradient_dtype = parse_dtype(fields.string("gradientDtype"));
   sizes.batch_size = fields.integer("batchSize");
   sizes.cached_tokens = fields.integer("cachedTokens");
   sizes.kv_cache_bytes = fields.integer("kvCacheBytes");

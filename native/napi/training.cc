@@ -52,6 +52,7 @@ LossOptions loss_options_of(const Fields& fields) {
   options.max_tokens_per_micro_batch = fields.integer("maxTokensPerMicroBatch");
   options.activation_bytes = fields.integer("activationBytes");
   options.activation_checkpointing = fields.boolean("activationCheckpointing");
+  options.bfloat16_gradients = fields.string("gradientDtype") == "bfloat16";
   options.share_prompts = fields.boolean("sharePrompts");
   return options;
 }

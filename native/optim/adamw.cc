@@ -32,7 +32,8 @@ struct Piece {
 double AdamW::gradient_norm(Weights& weights) {
   std::vector<at::Tensor> gradients;
   for (Parameter* parameter : weights.trained()) gradients.push_back(parameter->gradient);
-  return at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)).to(at::kDouble)).item<double>();
+  const std::vector<at::Tensor> norms = at::_foreach_norm(gradients, 2, at::kFloat);
+  return at::linalg_vector_norm(at::stack(norms).to(at::kDouble)).item<double>();
 }
 
 void AdamW::prepare(Weights& weights) {
@@ -72,7 +73,7 @@ void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale
     std::vector<at::Tensor> masters, gradients, first, second, steps;
     for (const Piece& piece : pieces) {
       masters.push_back(join_master(piece.value, piece.low_half));
-      gradients.push_back(piece.gradient);
+      gradients.push_back(piece.gradient.to(at::kFloat));
       first.push_back(piece.first);
       second.push_back(piece.second);
       // The fused kernel wants the count, this update included, as one tensor a parameter.
@@ -89,7 +90,7 @@ void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale
   };
   const int64_t joined = weights.device.is_cpu() ? kJoinedCpu : kJoinedCuda;
   // Where there is no memory for it, that shows before anything has changed.
-  if (weights.dtype != at::kFloat) at::empty({4 * joined}, float_options);
+  if (weights.dtype != at::kFloat) at::empty({5 * joined}, float_options);
   const std::vector<Parameter*> parameters = weights.trained();
   for (size_t i = 0; i < parameters.size(); i++) {
     Parameter& parameter = *parameters[i];

@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 
@@ -48,6 +49,13 @@ at::Tensor widened_product(const at::Tensor& a, const at::Tensor& b, const at::T
     out.narrow(0, row, rows).copy_(bias.defined() ? at::addmm(bias.to(at::kFloat), left, right) : at::mm(left, right));
   });
   return out;
+}
+
+// sum += d_y^T x of bfloat16, multiplied and added in float32.
+void add_widened(at::Tensor& sum, const at::Tensor& d_y, const at::Tensor& x) {
+  for_row_blocks(d_y.size(0), [&](int64_t row, int64_t rows) {
+    sum.addmm_(d_y.narrow(0, row, rows).to(at::kFloat).t(), x.narrow(0, row, rows).to(at::kFloat));
+  });
 }
 
 }  // namespace
@@ -124,18 +132,28 @@ void linear_into(at::Tensor y, const at::Tensor& x, const Linear& layer, at::Ten
 }
 
 void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x) {
-  if (d_y.scalar_type() == at::kFloat) {
+  const bool widens = multiplies_in_float32(d_y.device(), d_y.scalar_type());
+  if (gradient.scalar_type() == d_y.scalar_type() && !widens) {
     gradient.addmm_(d_y.t(), gemm_operand(x));
-  } else if (multiplies_in_float32(d_y.device(), d_y.scalar_type())) {
-    for_row_blocks(d_y.size(0), [&](int64_t row, int64_t rows) {
-      gradient.addmm_(d_y.narrow(0, row, rows).to(at::kFloat).t(), x.narrow(0, row, rows).to(at::kFloat));
-    });
-  } else {
-    const int64_t block = std::max<int64_t>(1, kProductBlockBytes / (gradient.size(1) * gradient.element_size()));
-    for (int64_t row = 0; row < gradient.size(0); row += block) {
-      const int64_t rows = std::min(block, gradient.size(0) - row);
-      gradient.narrow(0, row, rows).add_(float_product(d_y.narrow(1, row, rows).t(), x));
+    return;
+  }
+  if (gradient.scalar_type() == at::kFloat && widens) {
+    add_widened(gradient, d_y, x);
+    return;
+  }
+  const auto row_bytes = gradient.size(1) * static_cast<int64_t>(sizeof(float));
+  const int64_t block = std::max<int64_t>(1, kProductBlockBytes / row_bytes);
+  for (int64_t row = 0; row < gradient.size(0); row += block) {
+    const int64_t rows = std::min(block, gradient.size(0) - row);
+    const at::Tensor d_columns = d_y.narrow(1, row, rows);
+    at::Tensor product;
+    if (widens) {
+      product = at::zeros({rows, gradient.size(1)}, gradient.options().dtype(at::kFloat));
+      add_widened(product, d_columns, x);
+    } else {
+      product = float_product(d_columns.t(), x);
     }
+    gradient.narrow(0, row, rows).add_(product);
   }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// y = x W^T + b, with a low-rank adapter where there is one, and its gradients accumulated in float32.
+// y = x W^T + b, with a low-rank adapter where there is one, and its gradients, accumulated over micro-batches.
 
 #include <ATen/core/Tensor.h>
 
@@ -47,10 +47,11 @@ at::Tensor linear_backward(const at::Tensor& x, Linear& layer, const at::Tensor&
 // So many rows of a matrix are copied at a time where products are computed on float32 copies.
 constexpr int64_t kWidenedRows = 256;
 
-// A product of bfloat16 that is added to a gradient is made in blocks of so many bytes.
+// A product that is added to a gradient of another type is made in blocks of so many bytes of float32.
 constexpr int64_t kProductBlockBytes = 16 << 20;
 
-// gradient += d_y^T x, in float32; on a CPU with bfloat16 instructions the product is rounded to bfloat16 before.
+// gradient += d_y^T x, multiplied and added in float32, but that a CPU with bfloat16 instructions rounds the product to
+// bfloat16; the sum is rounded to the gradient's type.
 void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x);
 
 }  // namespace magic

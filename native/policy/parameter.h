@@ -17,7 +17,7 @@ inline at::Tensor elements(const at::Tensor& tensor, int64_t begin, int64_t end)
 struct Parameter {
   at::Tensor value;     // compute type, what forward and backward use
   at::Tensor low_half;  // int16, of a bfloat16 value that is trained: what it lacks to its float32 master (master.h)
-  at::Tensor gradient;  // float32, of what is trained, from the forward to the end of the optimizer's step
+  at::Tensor gradient;  // of what is trained, from the forward to the end of the optimizer's step
 
   bool defined() const { return value.defined(); }
 };

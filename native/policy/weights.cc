@@ -18,7 +18,10 @@ Parameter allocate(at::IntArrayRef shape, const Weights& weights) {
 }
 
 // Gradients lie one after another in one block, each at a multiple of 256 bytes.
-int64_t aligned(int64_t count) { return (count + 63) / 64 * 64; }
+int64_t aligned_bytes(const Parameter& parameter, at::ScalarType type) {
+  const auto bytes = parameter.value.numel() * static_cast<int64_t>(at::elementSize(type));
+  return (bytes + 255) / 256 * 256;
+}
 
 }  // namespace
 
@@ -163,16 +166,31 @@ void Weights::prepare_training() {
   }
 }
 
-void Weights::zero_gradients() {
-  if (gradients.defined()) {
+// Those of the embeddings are sums of many parts in one micro-batch, chunks of the head and tokens, and the rest is
+// small.
+at::ScalarType Weights::gradient_type(const Parameter* parameter, at::ScalarType matrices) {
+  for (LayerWeights& layer : layers) {
+    for (const Linear* linear : layer.linears()) {
+      if (parameter == &linear->weight) return matrices;
+    }
+  }
+  return at::kFloat;
+}
+
+void Weights::zero_gradients(at::ScalarType matrices) {
+  const int64_t bytes = gradient_bytes(matrices);
+  if (gradients.defined() && gradients.numel() == bytes) {
     gradients.zero_();
   } else {
-    gradients = zero_pages(gradient_bytes() / static_cast<int64_t>(sizeof(float)), device);
+    drop_gradients(true);
+    gradients = zero_pages(bytes, device);
   }
   int64_t start = 0;
   for (Parameter* parameter : trained()) {
-    parameter->gradient = gradients.narrow(0, start, parameter->value.numel()).view(parameter->value.sizes());
-    start += aligned(parameter->value.numel());
+    const at::ScalarType type = gradient_type(parameter, matrices);
+    const auto size = static_cast<int64_t>(parameter->value.numel() * at::elementSize(type));
+    parameter->gradient = gradients.narrow(0, start, size).view(type).view(parameter->value.sizes());
+    start += aligned_bytes(*parameter, type);
   }
 }
 
@@ -181,10 +199,10 @@ void Weights::drop_gradients(bool block_too) {
   if (block_too) gradients.reset();
 }
 
-int64_t Weights::gradient_bytes() {
-  int64_t count = 0;
-  for (const Parameter* parameter : trained()) count += aligned(parameter->value.numel());
-  return count * static_cast<int64_t>(sizeof(float));
+int64_t Weights::gradient_bytes(at::ScalarType matrices) {
+  int64_t bytes = 0;
+  for (const Parameter* parameter : trained()) bytes += aligned_bytes(*parameter, gradient_type(parameter, matrices));
+  return bytes;
 }
 
 void attach_adapters(Weights& weights, const Shape& shape, const LoraOptions& options) {

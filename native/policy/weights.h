@@ -35,7 +35,7 @@ struct Weights {
   std::vector<LayerWeights> layers;
   Parameter final_norm;  // [H]
   Parameter lm_head;     // [V, H]; undefined when tied
-  at::Tensor gradients;  // the block that those of the parameters are parts of, or undefined
+  at::Tensor gradients;  // bytes that those of the parameters are parts of, or undefined
 
   Parameter& head() { return lm_head.defined() ? lm_head : embedding; }
   // Every parameter of the model once, in the order of the layers.
@@ -56,10 +56,14 @@ struct Weights {
   void prepare_training();
   // In one block that is apart from the activations, so as not to break up the memory that those take turns in. On the
   // CPU a fresh block takes memory as the backward comes to each gradient: while activations are let go of.
-  void zero_gradients();
+  // `matrices`: the type of those of the layers' matrices; the others are float32.
+  void zero_gradients(at::ScalarType matrices);
   // They are used up. `block_too`: their memory goes back, to be faulted in again on the CPU.
   void drop_gradients(bool block_too);
-  int64_t gradient_bytes();  // of all, whether or not they are there
+  int64_t gradient_bytes(at::ScalarType matrices);  // of all, whether or not they are there
+
+ private:
+  at::ScalarType gradient_type(const Parameter* parameter, at::ScalarType matrices);
 };
 
 // Uninitialised weights of this shape.

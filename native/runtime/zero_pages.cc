@@ -7,7 +7,7 @@
 namespace magic {
 
 at::Tensor zero_pages(int64_t count, at::Device device) {
-  const auto bytes = static_cast<size_t>(count) * sizeof(float);
+  const auto bytes = static_cast<size_t>(count);
   if (device.is_cpu() && bytes > 0) {
     void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages != MAP_FAILED) {
@@ -15,11 +15,11 @@ at::Tensor zero_pages(int64_t count, at::Device device) {
       madvise(pages, bytes, MADV_HUGEPAGE);
 #endif
       return at::from_blob(
-          pages, {count}, [bytes](void* from) { munmap(from, bytes); }, at::TensorOptions().dtype(at::kFloat));
+          pages, {count}, [bytes](void* from) { munmap(from, bytes); }, at::TensorOptions().dtype(at::kByte));
     }
   }
   // Also where the system refuses: the allocator's error says what was asked for.
-  return at::zeros({count}, at::TensorOptions().dtype(at::kFloat).device(device));
+  return at::zeros({count}, at::TensorOptions().dtype(at::kByte).device(device));
 }
 
 }  // namespace magic

@@ -7,7 +7,7 @@
 
 namespace magic {
 
-// Float32 [count]. On the CPU fresh pages of the system: each takes memory when it is first written, and goes back when
+// Bytes [count]. On the CPU fresh pages of the system: each takes memory when it is first written, and goes back when
 // the tensor does. On a device memory of it, at once.
 at::Tensor zero_pages(int64_t count, at::Device device);
 

@@ -12,16 +12,14 @@ namespace magic {
 // The rest is for what the process takes beside, and for what lies between blocks.
 int64_t share_of_free(int64_t bytes) { return std::max<int64_t>(0, bytes) / 8 * 7; }
 
-ActivationBudget::ActivationBudget(Policy& policy, const ActivationMemory& memory, Pass pass, int64_t given)
+ActivationBudget::ActivationBudget(Policy& policy, const ActivationMemory& memory, Pass pass, int64_t given,
+                                   int64_t gradients)
     : policy_(policy), memory_(memory), pass_(pass), given_(given), allowed_(given) {
   if (given < 0) {
     throw Error("INVALID_ARGUMENT",
                 "activationBytes is " + std::to_string(given) + ": it must be 0 (most of the free memory) or more");
   }
-  const bool to_come = pass == Pass::kTraining && !policy.weights().gradients.defined();
-  if (given == 0)
-    allowed_ =
-        share_of_free(free_memory_bytes(policy.weights().device) - (to_come ? policy.weights().gradient_bytes() : 0));
+  if (given == 0) allowed_ = share_of_free(free_memory_bytes(policy.weights().device) - gradients);
   bytes_ = std::min(allowed_, policy.activation_limit);
 }
 

@@ -20,8 +20,8 @@ enum class Pass { kTraining, kScoring };
 class ActivationBudget {
  public:
   // `given`: activationBytes of the call; 0: most of what is free, with the policy's states allocated and room left for
-  // the gradients of a training pass.
-  ActivationBudget(Policy& policy, const ActivationMemory& memory, Pass pass, int64_t given);
+  // so many bytes of gradients.
+  ActivationBudget(Policy& policy, const ActivationMemory& memory, Pass pass, int64_t given, int64_t gradients);
 
   int64_t bytes() const { return bytes_; }
   // Throws where a sequence of the batch does not fit by itself, every layer computed again and few logits at once.

@@ -65,6 +65,7 @@ struct LossOptions {
   int64_t max_tokens_per_micro_batch = 8192;
   int64_t activation_bytes = 0;           // most of one micro-batch beside weights and states; 0: of what is free
   bool activation_checkpointing = false;  // computes every layer again, not only as many as have to be
+  bool bfloat16_gradients = false;        // of the layers' matrices; the others are float32, as these are else
   bool share_prompts = true;
 };
 

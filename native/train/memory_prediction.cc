@@ -26,7 +26,7 @@ void predict_states(const Shape& shape, const RunSizes& sizes, MemoryPrediction&
   }
   int64_t trained = 0;
   for (const Parameter* parameter : weights.trained()) trained += parameter->value.numel();
-  prediction.gradients = weights.gradient_bytes();
+  prediction.gradients = weights.gradient_bytes(sizes.gradient_dtype);
   // Both moments, and what bfloat16 values lack to their masters.
   prediction.optimizer = trained * (sizes.dtype == at::kFloat ? 8 : 10);
   prediction.snapshot = trained * 12;

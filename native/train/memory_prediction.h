@@ -19,6 +19,7 @@ struct RunSizes {
   int64_t micro_batch_rows = 0, micro_batch_responses = 0;  // as maxTokensPerMicroBatch allows
   int64_t activation_bytes = 0;
   bool activation_checkpointing = false;
+  at::ScalarType gradient_dtype = at::kFloat;
   int64_t batch_size = 0;     // sequences sampled at once; 0: none are
   int64_t cached_tokens = 0;  // of all of them and of their prompts
   int64_t kv_cache_bytes = 0;

@@ -29,6 +29,20 @@ ActivationMemory memory_of(Policy& policy) {
   return {policy.shape(), weights.device, weights.dtype, weights.adapters().empty()};
 }
 
+void validate(Policy& policy, const TrainingBatch& batch, const LossOptions& options) {
+  batch.validate(policy.shape().vocab_size, options);
+  if (options.bfloat16_gradients && policy.weights().dtype == at::kFloat) {
+    throw Error(
+        "INVALID_ARGUMENT",
+        "gradientDtype is \"bfloat16\", but the policy's dtype is float32: leave gradientDtype out, or load the "
+        "policy with dtype bfloat16");
+  }
+}
+
+at::ScalarType gradient_type(const LossOptions& options) {
+  return options.bfloat16_gradients ? at::kBFloat16 : at::kFloat;
+}
+
 // At its end no gradient is there, whatever happened. `block_too`: as Weights::drop_gradients.
 struct UsesUpGradients {
   Weights& weights;
@@ -41,7 +55,7 @@ StepStats accumulate_gradients(Policy& policy, const TrainingBatch& batch, const
                                const ActivationMemory& memory, const ActivationBudget& budget, int64_t& tried,
                                const Cancel& cancel) {
   Weights& weights = policy.weights();
-  weights.zero_gradients();
+  weights.zero_gradients(gradient_type(options));
   StepStats stats;
   stats.tokens = batch.kept_token_count();
   const std::vector<float> weights_of_tokens = aggregation_weights(batch, options);
@@ -105,7 +119,7 @@ Scores score(Policy& policy, const Batch& batch, const ScoreOptions& options, co
   // A copy shares the tensors.
   Weights weights = options.adapter ? policy.weights() : policy.weights().base();
   const ActivationMemory memory = memory_of(policy);
-  ActivationBudget budget(policy, memory, Pass::kScoring, options.activation_bytes);
+  ActivationBudget budget(policy, memory, Pass::kScoring, options.activation_bytes, 0);
   scores.memory_retries = budget.retry(batch, [&](int64_t& tried) {
     scores.micro_batches = scores.activation_bytes = 0;
     for (const Packing& packing : pack(batch, budget.fits(options.max_tokens_per_micro_batch), true, weights.device)) {
@@ -132,12 +146,13 @@ StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const Lo
                             const Cancel& cancel) {
   const Span span("gradients");
   const Clock::time_point start = Clock::now();
-  batch.validate(policy.shape().vocab_size, options);
+  validate(policy, batch, options);
   cancel.check();
   Weights& weights = policy.weights();
   weights.prepare_training();
   const ActivationMemory memory = memory_of(policy);
-  ActivationBudget budget(policy, memory, Pass::kTraining, options.activation_bytes);
+  const int64_t gradients = weights.gradients.defined() ? 0 : weights.gradient_bytes(gradient_type(options));
+  ActivationBudget budget(policy, memory, Pass::kTraining, options.activation_bytes, gradients);
   budget.require_fit(batch);
   StepStats stats;
   stats.memory_retries = budget.retry(batch, [&](int64_t& tried) {
@@ -155,7 +170,7 @@ StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const Lo
 
 StepStats train_step(Policy& policy, const TrainingBatch& batch, const LossOptions& loss,
                      const OptimizerOptions& optimizer, const Cancel& cancel) {
-  batch.validate(policy.shape().vocab_size, loss);
+  validate(policy, batch, loss);
   // What outlives the activations goes before them: between them it would break up the memory that the next step's
   // take.
   policy.weights().prepare_training();

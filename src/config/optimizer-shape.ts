@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { DType } from '../native/contract.ts'
 
 const decay = z.number().min(0).lt(1)
 
@@ -21,7 +22,7 @@ export const optimizerShape = {
   maxGradNorm: z.number().min(0).default(1).describe('Global 2-norm that gradients are clipped to; 0 switches it off.'),
 }
 
-/** How a forward and backward is cut up; no result depends on it. */
+/** How a forward and backward is computed; but for rounding no result depends on it. */
 export const computeShape = {
   maxTokensPerMicroBatch: z
     .int()
@@ -41,4 +42,32 @@ export const computeShape = {
     .describe(
       'Compute every layer again in the backward, not only as many as activationBytes asks for: least memory, more time.',
     ),
+  gradientDtype: z
+    .enum(['float32', 'bfloat16'])
+    .default('float32')
+    .describe(
+      "Type that gradients of the layers' matrices are kept in; bfloat16, where dtype is, takes 2 bytes less a parameter and rounds their sum at each micro-batch.",
+    ),
+}
+
+interface GradientDtype {
+  gradientDtype?: DType | undefined
+}
+
+/** Gradients are kept in bfloat16 only where that is what they are computed in. */
+export function checkGradientDtype(
+  run: { dtype: DType; stages?: readonly GradientDtype[] | undefined } & GradientDtype,
+  context: z.RefinementCtx,
+): void {
+  if (run.dtype === 'bfloat16') return
+  const settings = [run, ...(run.stages ?? [])]
+  for (const [index, { gradientDtype }] of settings.entries()) {
+    const path = index === 0 ? [] : ['stages', index - 1]
+    if (gradientDtype === 'bfloat16')
+      context.addIssue({
+        code: 'custom',
+        path: [...path, 'gradientDtype'],
+        message: "expected 'float32', or dtype bfloat16 as well",
+      })
+  }
 }

@@ -18,6 +18,7 @@ export interface NativeRunSizes {
   /** 0: most of what is free */
   activationBytes: number
   activationCheckpointing: boolean
+  gradientDtype: DType
   /** sequences sampled at once; 0: none are */
   batchSize: number
   /** tokens of all of them in the cache, what they share counted once */

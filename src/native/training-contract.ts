@@ -4,6 +4,8 @@
  * the prompt, the rest is the response. R is the number of response tokens of all sequences, one sequence after another.
  */
 
+import type { DType } from './contract.ts'
+
 export interface NativeBatch {
   /** [N] */
   tokenIds: Int32Array
@@ -74,6 +76,8 @@ export interface NativeLossOptions {
   activationBytes: number
   /** Keep only each layer's input in the forward and compute the layer again in the backward; else only where it must be. */
   activationCheckpointing: boolean
+  /** of the gradients of the layers' matrices; the others are float32 */
+  gradientDtype: DType
   /** Compute a prompt that consecutive sequences share once. */
   sharePrompts: boolean
 }

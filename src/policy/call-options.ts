@@ -75,6 +75,11 @@ export interface LossOptions extends CallOptions {
   klCoefficient?: number | undefined
   /** Compute every layer again in the backward, not only as many as activationBytes asks for. Default false. */
   activationCheckpointing?: boolean | undefined
+  /**
+   * Type that gradients of the layers' matrices are kept in: `bfloat16`, of a bfloat16 policy, takes 2 bytes less a
+   * parameter and rounds their sum at each micro-batch. Other gradients are float32. Default `float32`.
+   */
+  gradientDtype?: DType | undefined
   /** Compute the prompt that consecutive sequences share once, default true. */
   sharePrompts?: boolean | undefined
 }
@@ -186,6 +191,7 @@ export const lossRules = {
   entropyCoefficient: number(0),
   klCoefficient: number(0, { least: 0 }),
   activationCheckpointing: flag(false),
+  gradientDtype: dtype,
   sharePrompts: flag(true),
 }
 

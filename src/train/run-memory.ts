@@ -24,12 +24,13 @@ export async function predictRunMemory(config: TrainConfig): Promise<MemoryPredi
 
 /** The same of supervised fine-tuning. */
 export async function predictSftMemory(config: SftConfig): Promise<MemoryPrediction> {
-  const { maxLength, batchSize, maxTokensPerMicroBatch, activationBytes, activationCheckpointing } = config
+  const { maxLength, batchSize, maxTokensPerMicroBatch, activationBytes, activationCheckpointing, gradientDtype } =
+    config
   const rows = Math.min(maxTokensPerMicroBatch, batchSize * maxLength)
   return predictMemory(await shapeOf(config.model), {
     ...{ device: config.device as Device, dtype: config.dtype, reference: false },
     ...{ sequenceRows: maxLength, sequenceResponses: maxLength, microBatchRows: rows, microBatchResponses: rows },
-    ...{ activationBytes, activationCheckpointing, batchSize: 0, cachedTokens: 0, kvCacheBytes: 0 },
+    ...{ activationBytes, activationCheckpointing, gradientDtype, batchSize: 0, cachedTokens: 0, kvCacheBytes: 0 },
   })
 }
 
@@ -65,7 +66,14 @@ async function shapeOf(model: string): Promise<ModelShape> {
 function stageSizes(config: TrainConfig, stage: Stage): RunSizes {
   const { maxPromptLength: prompt, evaluation } = config
   const { promptsPerStep, promptsPerUpdate = promptsPerStep, groupSize, maxResponseLength: response } = stage
-  const { maxTokensPerMicroBatch, activationBytes, activationCheckpointing, maxBatchSize, kvCacheBytes } = stage
+  const {
+    maxTokensPerMicroBatch,
+    activationBytes,
+    activationCheckpointing,
+    gradientDtype,
+    maxBatchSize,
+    kvCacheBytes,
+  } = stage
   const rows = Math.min(maxTokensPerMicroBatch, promptsPerUpdate * (prompt + groupSize * (response - 1)))
   const cached = (sequences: number, samples: number, length: number) =>
     sequences * (length + blockRest) + Math.ceil(sequences / samples) * (prompt + blockRest)
@@ -83,7 +91,7 @@ function stageSizes(config: TrainConfig, stage: Stage): RunSizes {
       microBatchRows: rows,
       microBatchResponses: Math.min(promptsPerUpdate * groupSize * response, rows + groupSize),
     },
-    ...{ activationBytes, activationCheckpointing, kvCacheBytes },
+    ...{ activationBytes, activationCheckpointing, gradientDtype, kvCacheBytes },
     batchSize: evaluated > 0 ? maxBatchSize : sampled,
     cachedTokens: Math.max(cached(sampled, groupSize, response), evaluated),
   }

@@ -36,7 +36,7 @@ export async function sft({ policy, examples, config, signal, onStep, onWarning 
       }),
     )
     const { tokenIds, offsets, promptLengths, advantages } = batch
-    const { maxTokensPerMicroBatch, activationBytes, activationCheckpointing } = config
+    const { maxTokensPerMicroBatch, activationBytes, activationCheckpointing, gradientDtype } = config
     const { betas, epsilon, weightDecay, maxGradNorm } = config
     const learningRate = learningRateAt(step, config)
     const stats = await policy.trainStep(
@@ -44,7 +44,7 @@ export async function sft({ policy, examples, config, signal, onStep, onWarning 
       {
         ...{ temperature: 1, clipLow: 0.2, clipHigh: 0.2, entropyCoefficient: 0, klCoefficient: 0 },
         ...{ learningRate, betas, epsilon, weightDecay, maxGradNorm },
-        ...{ maxTokensPerMicroBatch, activationBytes, activationCheckpointing },
+        ...{ maxTokensPerMicroBatch, activationBytes, activationCheckpointing, gradientDtype },
         ...(signal && { signal }),
       },
     )

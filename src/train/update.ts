@@ -40,7 +40,7 @@ export async function updatePolicy(
   { stage, learningRate, entropyCoefficient, referencePolicy, signal, onUpdate, onWarning }: UpdateOptions,
 ): Promise<StepStats[]> {
   const { temperature, clipLow, clipHigh, klCoefficient } = stage
-  const { maxTokensPerMicroBatch, activationBytes, activationCheckpointing } = stage
+  const { maxTokensPerMicroBatch, activationBytes, activationCheckpointing, gradientDtype } = stage
   const { promptsPerUpdate = stage.promptsPerStep, betas, epsilon, weightDecay, maxGradNorm } = stage
   const { dualClip, ratioLevel, importanceSamplingCap, aggregation } = stage
   const { aggregationConstant = stage.maxResponseLength } = stage
@@ -88,6 +88,7 @@ export async function updatePolicy(
         maxTokensPerMicroBatch,
         activationBytes,
         activationCheckpointing,
+        gradientDtype,
         ...abortable,
       }
       const stats = await policy.trainStep(batch, options)

@@ -32,13 +32,16 @@ for (const name of architectures) {
           const error = relativeError(scores[key], flatTokens(loss, key))
           t.true(error <= bounds[dtype], `${key}: ${error}`)
         }
-        const stats = await policy.computeGradients(batch, lossOptions(loss))
-        t.true(
-          Math.abs(stats.loss - loss.loss) <=
-            bounds[dtype] * Math.max(Math.abs(loss.loss), 1e-3, dtype === 'bfloat16' ? 1 : 0),
-        )
-        const off = Math.abs(stats.gradNorm / loss.grad_norm - 1)
-        t.true(off <= normBounds[dtype], `gradient norm ${stats.gradNorm}, expected ${loss.grad_norm}`)
+        const gradientDtypes = dtype === 'float32' ? (['float32'] as const) : (['bfloat16', 'float32'] as const)
+        for (const gradientDtype of gradientDtypes) {
+          const stats = await policy.computeGradients(batch, { ...lossOptions(loss), gradientDtype })
+          t.true(
+            Math.abs(stats.loss - loss.loss) <=
+              bounds[dtype] * Math.max(Math.abs(loss.loss), 1e-3, dtype === 'bfloat16' ? 1 : 0),
+          )
+          const off = Math.abs(stats.gradNorm / loss.grad_norm - 1)
+          t.true(off <= normBounds[dtype], `gradient norm ${stats.gradNorm}, expected ${loss.grad_norm}`)
+        }
         if (dtype === 'bfloat16') continue
         for (const [parameter, size] of Object.entries(loss.grad_norms)) {
           const error = Math.abs(norm(await policy.gradient(parameter)) - size)

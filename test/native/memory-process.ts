@@ -44,7 +44,12 @@ const stats = await policy.trainStep(batch(2 * sequences, length, prompt), { ...
 if (stats.microBatches !== 2) throw new Error(`${stats.microBatches} micro-batches in place of 2`)
 const resident = status('VmHWM')
 const trained = policy.parameterShapes().filter(({ name }) => !lora || name.includes('lora_'))
-const gradients = 4 * trained.reduce((sum, { shape }) => sum + shape.reduce((size, length) => size * length, 1), 0)
+const gradients = trained.reduce((sum, { name, shape }) => {
+  const matrix = name.includes('.layers.') && shape.length === 2 && !lora
+  return (
+    sum + (matrix && options.gradientDtype === 'bfloat16' ? 2 : 4) * shape.reduce((size, length) => size * length, 1)
+  )
+}, 0)
 process.stdout.write(
   JSON.stringify({
     measured: resident - before - gradients,

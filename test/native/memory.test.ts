@@ -36,6 +36,7 @@ const cases: Record<string, MemoryCase> = {
   'no shared prompts': { ...batch, sequences: 24, length: 96, prompt: 64, options: { sharePrompts: false } },
   bfloat16: { ...batch, dtype: 'bfloat16' },
   'bfloat16, every layer computed again': { ...batch, dtype: 'bfloat16', options: { activationCheckpointing: true } },
+  'bfloat16, its gradients too': { ...batch, dtype: 'bfloat16', options: { gradientDtype: 'bfloat16' } },
   'norms of q and k': { ...batch, model: qwen3 },
   'an adapter': { ...batch, lora: true },
   'bfloat16, an adapter': { ...batch, model: wide, dtype: 'bfloat16', lora: true },

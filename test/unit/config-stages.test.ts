@@ -53,6 +53,17 @@ test('an item that a list does not have is an error', async (t) => {
   ])
 })
 
+test('gradients in bfloat16 want a run that computes in it', async (t) => {
+  const text = 'gradientDtype: bfloat16\nstages:\n  - steps: 3\n  - { steps: 2, gradientDtype: bfloat16 }\n'
+  const found = (await problems(t, text)).map((line) => line.split('; got')[0])
+  t.deepEqual(found, [
+    "run.yaml:5: 'gradientDtype': expected 'float32', or dtype bfloat16 as well",
+    "run.yaml:8: 'stages.1.gradientDtype': expected 'float32', or dtype bfloat16 as well",
+  ])
+  const { file } = await workspace(t, `${minimal}dtype: bfloat16\n${text}`)
+  t.is((await loadTrainConfig({ file })).gradientDtype, 'bfloat16')
+})
+
 test('an unknown key of a stage is an error at its line, with the nearest key', async (t) => {
   t.deepEqual(await problems(t, 'stages:\n  - steps: 3\n  - groupsize: 4\n    steps: 2\n'), [
     "run.yaml:7: unknown key 'stages.1.groupsize'; did you mean 'stages.1.groupSize'?",
