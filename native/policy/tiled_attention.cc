@@ -16,24 +16,17 @@ namespace {
 // What kernels may read behind the end, in floats: two of the widest vectors.
 constexpr int64_t kRoom = 32;
 
-template <typename Element>
-struct AttentionInput {
-  const Shape& shape;
-  const std::vector<Segment>& segments;
-  int64_t tokens;
-  const Element* qkv;
-};
-
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 // Keys and values of each key-value head, copied so that their rows lie next to each other, and transposed.
 class HeadCopies {
  public:
   template <typename Element>
-  HeadCopies(const AttentionInput<Element>& in, bool backward)
-      : heads_(in.shape.key_value_head_count),
-        dim_(in.shape.head_dim),
-        tokens_(in.tokens),
+  HeadCopies(const Shape& shape, const Element* qkv, int64_t tokens, bool backward)
+      : query_heads_(shape.head_count),
+        heads_(shape.key_value_head_count),
+        dim_(shape.head_dim),
+        tokens_(tokens),
         width_(round_up(dim_, kRoom)),
         // not a multiple of 4096 bytes: a tile's rows would fall on the same cache lines
         length_(round_up(tokens_, kAttentionTile) + kRoom) {
@@ -45,7 +38,7 @@ class HeadCopies {
     }
     const int64_t parts = (tokens_ + kAttentionTile - 1) / kAttentionTile;
     at::parallel_for(0, heads_ * parts, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) copy(in, i / parts, i % parts * kAttentionTile);
+      for (int64_t i = begin; i < end; i++) copy(qkv, i / parts, i % parts * kAttentionTile);
     });
   }
 
@@ -64,16 +57,16 @@ class HeadCopies {
 
   // The rows of one tile.
   template <typename Element>
-  void copy(const AttentionInput<Element>& in, int64_t head, int64_t first) {
-    const int64_t row = (in.shape.head_count + 2 * heads_) * dim_, last = std::min(first + kAttentionTile, tokens_);
+  void copy(const Element* qkv, int64_t head, int64_t first) {
+    const int64_t row = (query_heads_ + 2 * heads_) * dim_, last = std::min(first + kAttentionTile, tokens_);
     for (int64_t t = first; t < last; t++) {
-      const Element* key = in.qkv + t * row + (in.shape.head_count + head) * dim_;
+      const Element* key = qkv + t * row + (query_heads_ + head) * dim_;
       const Element* value = key + heads_ * dim_;
       const int64_t along = (head * tokens_ + t) * width_;
       if (keys_.defined()) std::copy_n(key, dim_, at(keys_, along));
       std::copy_n(value, dim_, at(values_, along));
     }
-    const Element* key = in.qkv + (in.shape.head_count + head) * dim_;
+    const Element* key = qkv + (query_heads_ + head) * dim_;
     transpose(key, row, keys_across_, head, first, last);
     if (values_across_.defined()) transpose(key + heads_ * dim_, row, values_across_, head, first, last);
   }
@@ -89,7 +82,7 @@ class HeadCopies {
     }
   }
 
-  int64_t heads_, dim_, tokens_, width_, length_;
+  int64_t query_heads_, heads_, dim_, tokens_, width_, length_;
   at::Tensor keys_, values_;                // [Hkv, T, width]
   at::Tensor keys_across_, values_across_;  // [Hkv, D, length]
 };
@@ -124,23 +117,18 @@ void share_tasks(int64_t count, int64_t width, const Body& body) {
 }
 
 template <typename Element>
-AttentionInput<Element> input_of(const Shape& shape, const std::vector<Segment>& segments, const at::Tensor& qkv) {
-  return {shape, segments, qkv.size(0), qkv.const_data_ptr<Element>()};
-}
-
-template <typename Element>
-void attend(const Shape& shape, const std::vector<Segment>& segments, const at::Tensor& qkv, const at::Tensor& outputs,
+void attend(const Shape& shape, const std::vector<Segment>& segments, const at::Tensor& qkvs, const at::Tensor& outputs,
             const at::Tensor& logsums) {
-  const AttentionInput<Element> in = input_of<Element>(shape, segments, qkv);
+  const Element* qkv = qkvs.const_data_ptr<Element>();
   Element* output = outputs.mutable_data_ptr<Element>();
   float* logsum = logsums.mutable_data_ptr<float>();
-  const int64_t heads = in.shape.head_count, dim = in.shape.head_dim, group = heads / in.shape.key_value_head_count;
-  const int64_t row = (heads + 2 * in.shape.key_value_head_count) * dim;
+  const int64_t heads = shape.head_count, kv_heads = shape.key_value_head_count, dim = shape.head_dim;
+  const int64_t group = heads / kv_heads, row = (heads + 2 * kv_heads) * dim, tokens = qkvs.size(0);
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
-  const HeadCopies copies(in, false);
+  const HeadCopies copies(shape, qkv, tokens, false);
   const int64_t width = copies.width();
   std::vector<RowTile> tiles;
-  for (const Segment& segment : in.segments) {
+  for (const Segment& segment : segments) {
     const std::vector<RowTile> more = tiles_of(segment);
     tiles.insert(tiles.end(), more.begin(), more.end());
   }
@@ -150,31 +138,31 @@ void attend(const Shape& shape, const std::vector<Segment>& segments, const at::
     // The last tiles of a segment see the most keys: they go first.
     const RowTile& tile = tiles[count - 1 - task / heads];
     const int64_t head = task % heads, rows = tile.end - tile.begin;
-    const Element* queries = in.qkv + tile.begin * row + head * dim;
+    const Element* queries = qkv + tile.begin * row + head * dim;
     for (int64_t i = 0; i < rows; i++) {
       for (int64_t d = 0; d < dim; d++) scratch.queries[i * width + d] = queries[i * row + d] * scale;
     }
-    attend_tile(tile, copies.head(head / group), logsum + head * in.tokens + tile.begin, scratch);
+    attend_tile(tile, copies.head(head / group), logsum + head * tokens + tile.begin, scratch);
     copy_rows(scratch.out, width, output + (tile.begin * heads + head) * dim, heads * dim, rows, dim);
   });
 }
 
 template <typename Element>
-void attend_backward(const Shape& shape, const std::vector<Segment>& segments, const at::Tensor& qkv,
+void attend_backward(const Shape& shape, const std::vector<Segment>& segments, const at::Tensor& qkvs,
                      const at::Tensor& outputs, const at::Tensor& logsums, const at::Tensor& d_outputs,
                      const at::Tensor& d_qkvs) {
-  const AttentionInput<Element> in = input_of<Element>(shape, segments, qkv);
-  const Element *output = outputs.const_data_ptr<Element>(), *d_output = d_outputs.const_data_ptr<Element>();
+  const Element *qkv = qkvs.const_data_ptr<Element>(), *output = outputs.const_data_ptr<Element>();
+  const Element* d_output = d_outputs.const_data_ptr<Element>();
   const float* logsum = logsums.const_data_ptr<float>();
   Element* d_qkv = d_qkvs.mutable_data_ptr<Element>();
-  const int64_t heads = in.shape.head_count, kv_heads = in.shape.key_value_head_count, dim = in.shape.head_dim;
-  const int64_t group = heads / kv_heads, row = (heads + 2 * kv_heads) * dim, tokens = in.tokens;
+  const int64_t heads = shape.head_count, kv_heads = shape.key_value_head_count, dim = shape.head_dim;
+  const int64_t group = heads / kv_heads, row = (heads + 2 * kv_heads) * dim, tokens = qkvs.size(0);
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
-  const HeadCopies copies(in, true);
+  const HeadCopies copies(shape, qkv, tokens, true);
   const int64_t width = copies.width();
   // A prompt and the responses after it: only within such a family do rows add to the same keys.
   std::vector<std::vector<RowTile>> families;
-  for (const Segment& segment : in.segments) {
+  for (const Segment& segment : segments) {
     const std::vector<RowTile> tiles = tiles_of(segment);
     if (families.empty() || segment.prefix_begin == segment.prefix_end) families.emplace_back();
     families.back().insert(families.back().end(), tiles.begin(), tiles.end());
@@ -187,7 +175,7 @@ void attend_backward(const Shape& shape, const std::vector<Segment>& segments, c
     const int64_t head = task % heads;
     for (const RowTile& tile : families[task / heads]) {
       const int64_t rows = tile.end - tile.begin, at = (tile.begin * heads + head) * dim;
-      copy_rows(in.qkv + tile.begin * row + head * dim, row, scratch.queries, width, rows, dim);
+      copy_rows(qkv + tile.begin * row + head * dim, row, scratch.queries, width, rows, dim);
       copy_rows(d_output + at, heads * dim, scratch.d_out, width, rows, dim);
       // The softmax's backward is d score = p (d p - sum(d out * out)).
       float dots[kAttentionTile];
