@@ -31,7 +31,15 @@ struct Piece {
 
 double AdamW::gradient_norm(Weights& weights) {
   std::vector<at::Tensor> gradients;
-  for (Parameter* parameter : weights.trained()) gradients.push_back(parameter->gradient);
+  for (Parameter* parameter : weights.trained()) {
+    const at::Tensor& gradient = parameter->gradient;
+    // On the CPU the norm is taken of a float32 copy.
+    const bool copied = gradient.is_cpu() && gradient.scalar_type() != at::kFloat;
+    const int64_t size = gradient.numel(), most = copied ? kJoinedCpu : size;
+    for (int64_t start = 0; start < size; start += most) {
+      gradients.push_back(elements(gradient, start, std::min(start + most, size)));
+    }
+  }
   const std::vector<at::Tensor> norms = at::_foreach_norm(gradients, 2, at::kFloat);
   return at::linalg_vector_norm(at::stack(norms).to(at::kDouble)).item<double>();
 }
@@ -67,7 +75,7 @@ void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale
   if (scale != 1.0) grad_scale = at::full({}, 1.0 / scale, float_options);
 
   std::vector<Piece> pieces;
-  int64_t elements = 0;
+  int64_t to_join = 0;  // elements of the pieces whose masters are in halves
   const auto update = [&] {
     if (pieces.empty()) return;  // without tensors the kernel fails
     std::vector<at::Tensor> masters, gradients, first, second, steps;
@@ -86,23 +94,25 @@ void AdamW::step(Weights& weights, const OptimizerOptions& options, double scale
       if (pieces[i].low_half.defined()) split_master(masters[i], pieces[i].value, pieces[i].low_half);
     }
     pieces.clear();
-    elements = 0;
+    to_join = 0;
   };
   const int64_t joined = weights.device.is_cpu() ? kJoinedCpu : kJoinedCuda;
-  // Where there is no memory for it, that shows before anything has changed.
-  if (weights.dtype != at::kFloat) at::empty({5 * joined}, float_options);
   const std::vector<Parameter*> parameters = weights.trained();
+  const bool rounded = std::any_of(parameters.begin(), parameters.end(), [](const Parameter* parameter) {
+    return parameter->gradient.scalar_type() != at::kFloat;
+  });
+  // Where there is no memory for it, that shows before anything has changed.
+  if (weights.dtype != at::kFloat) at::empty({(rounded ? 5 : 4) * joined}, float_options);
   for (size_t i = 0; i < parameters.size(); i++) {
     Parameter& parameter = *parameters[i];
     const int64_t size = parameter.value.numel(), most = parameter.low_half.defined() ? joined : size;
     for (int64_t start = 0; start < size; start += most) {
-      const auto part = [start, length = std::min(most, size - start)](const at::Tensor& all) {
-        return all.defined() ? all.view({-1}).narrow(0, start, length) : all;
-      };
+      const int64_t end = std::min(start + most, size);
+      const auto part = [start, end](const at::Tensor& all) { return all.defined() ? elements(all, start, end) : all; };
+      if (parameter.low_half.defined() && to_join + end - start > joined) update();
       pieces.push_back({part(parameter.value), part(parameter.low_half), part(parameter.gradient), part(first_[i]),
                         part(second_[i])});
-      if (parameter.low_half.defined()) elements += pieces.back().value.numel();
-      if (elements >= joined) update();
+      if (parameter.low_half.defined()) to_join += end - start;
     }
   }
   update();

@@ -133,7 +133,9 @@ void linear_into(at::Tensor y, const at::Tensor& x, const Linear& layer, at::Ten
 
 void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x) {
   const bool widens = multiplies_in_float32(d_y.device(), d_y.scalar_type());
-  if (gradient.scalar_type() == d_y.scalar_type() && !widens) {
+  const bool same = gradient.scalar_type() == d_y.scalar_type();
+  // On a GPU libtorch lets parts of a bfloat16 product be added in bfloat16.
+  if (same && !widens && (d_y.is_cpu() || d_y.scalar_type() == at::kFloat)) {
     gradient.addmm_(d_y.t(), gemm_operand(x));
     return;
   }

@@ -51,7 +51,7 @@ constexpr int64_t kWidenedRows = 256;
 constexpr int64_t kProductBlockBytes = 16 << 20;
 
 // gradient += d_y^T x, multiplied and added in float32, but that a CPU with bfloat16 instructions rounds the product to
-// bfloat16; the sum is rounded to the gradient's type.
+// bfloat16 for a float32 gradient; the sum is rounded to the gradient's type.
 void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x);
 
 }  // namespace magic

@@ -20,7 +20,7 @@ enum class Pass { kTraining, kScoring };
 class ActivationBudget {
  public:
   // `given`: activationBytes of the call; 0: most of what is free, with the policy's states allocated and room left for
-  // so many bytes of gradients.
+  // so many bytes more of gradients.
   ActivationBudget(Policy& policy, const ActivationMemory& memory, Pass pass, int64_t given, int64_t gradients);
 
   int64_t bytes() const { return bytes_; }

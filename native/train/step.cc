@@ -151,7 +151,8 @@ StepStats compute_gradients(Policy& policy, const TrainingBatch& batch, const Lo
   Weights& weights = policy.weights();
   weights.prepare_training();
   const ActivationMemory memory = memory_of(policy);
-  const int64_t gradients = weights.gradients.defined() ? 0 : weights.gradient_bytes(gradient_type(options));
+  const int64_t there = weights.gradients.defined() ? weights.gradients.numel() : 0;
+  const int64_t gradients = weights.gradient_bytes(gradient_type(options)) - there;
   ActivationBudget budget(policy, memory, Pass::kTraining, options.activation_bytes, gradients);
   budget.require_fit(batch);
   StepStats stats;

@@ -28,7 +28,7 @@ export const computeShape = {
     .int()
     .min(1)
     .default(8192)
-    .describe('Most tokens of one forward and backward; the result does not depend on it, memory does.'),
+    .describe('Most tokens of one forward and backward; the result depends on it by rounding alone, memory does.'),
   activationBytes: z
     .int()
     .min(0)
@@ -46,7 +46,7 @@ export const computeShape = {
     .enum(['float32', 'bfloat16'])
     .default('float32')
     .describe(
-      "Type that gradients of the layers' matrices are kept in; bfloat16, where dtype is, takes 2 bytes less a parameter and rounds their sum at each micro-batch.",
+      "Type that gradients of the layers' matrices are kept in; bfloat16, where dtype is, takes 2 bytes less a parameter and rounds their sum at each micro-batch: for updates of a few.",
     ),
 }
 

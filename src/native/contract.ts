@@ -34,7 +34,7 @@ export type SnapshotHandle = { readonly [snapshotBrand]: true }
 export type CancelHandle = { readonly [cancelBrand]: true }
 
 export type Device = 'cpu' | 'cuda' | `cuda:${number}`
-/** Compute type of weights and activations. Masters, gradients, optimizer states and reductions are float32 always. */
+/** Compute type of weights and activations. Masters, optimizer states and reductions are float32 always. */
 export type DType = 'float32' | 'bfloat16'
 
 /** The shape of a decoder, already normalised from either form of config.json. */

@@ -8,7 +8,7 @@ import { absentOr, flag, integer, number, type Option, oneOf, optional, seed, si
 export interface PolicyOptions {
   /** default `cpu` */
   device?: Device | undefined
-  /** Type of weights and activations, default `float32`. Masters, gradients and optimizer states are float32 always. */
+  /** Type of weights and activations, default `float32`. Masters and optimizer states are float32 always, gradients by `gradientDtype`. */
   dtype?: DType | undefined
   /** Freezes the model and trains a low-rank adapter in its place. */
   lora?: LoraOptions | undefined
@@ -27,7 +27,7 @@ export interface CreateOptions extends PolicyOptions {
 interface CallOptions {
   /** Divides the logits, at least 1e-5, default 1. */
   temperature?: number | undefined
-  /** Most tokens that go through the layers at once, default 8192. It changes memory and speed, not the result. */
+  /** Most tokens that go through the layers at once, default 8192. It changes memory and speed, the result by rounding alone. */
   maxTokensPerMicroBatch?: number | undefined
   /**
    * Most memory that one micro-batch takes beside weights and optimizer states, bytes. What does not fit computes layers
@@ -77,7 +77,7 @@ export interface LossOptions extends CallOptions {
   activationCheckpointing?: boolean | undefined
   /**
    * Type that gradients of the layers' matrices are kept in: `bfloat16`, of a bfloat16 policy, takes 2 bytes less a
-   * parameter and rounds their sum at each micro-batch. Other gradients are float32. Default `float32`.
+   * parameter and rounds their sum at each micro-batch: for updates of a few. Other gradients are float32. Default `float32`.
    */
   gradientDtype?: DType | undefined
   /** Compute the prompt that consecutive sequences share once, default true. */

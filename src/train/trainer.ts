@@ -65,6 +65,8 @@ export class Trainer {
     if (prompts.length === 0) throw new ConfigError("'prompts': expected at least one prompt; got none")
     if (stages.some(({ klCoefficient }) => klCoefficient > 0) && !referenceOf(options))
       throw new ConfigError("'referencePolicy': expected a policy, as klCoefficient is above 0; it is missing")
+    if (policy.dtype === 'float32' && stages.some(({ gradientDtype }) => gradientDtype === 'bfloat16'))
+      throw new ConfigError("'gradientDtype': expected 'float32', or a policy of dtype bfloat16; got 'bfloat16'")
     requireEvaluationMetrics(stages, evaluation && { every: evaluation.every })
     const verifier =
       typeof options.verifier === 'function'

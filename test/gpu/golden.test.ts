@@ -58,7 +58,10 @@ for (const name of architectures) {
       const { gradNorm: expected } = await exact.computeGradients(onPolicy, options)
       for (const gradientDtype of ['float32', 'bfloat16'] as const) {
         const { gradNorm } = await policy.computeGradients(onPolicy, { ...options, gradientDtype })
-        t.true(Math.abs(gradNorm / expected - 1) <= bounds.bfloat16, `${gradientDtype}: ${gradNorm}, expected ${expected}`)
+        t.true(
+          Math.abs(gradNorm / expected - 1) <= bounds.bfloat16,
+          `${gradientDtype}: ${gradNorm}, expected ${expected}`,
+        )
       }
     }
   })

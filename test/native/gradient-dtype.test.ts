@@ -3,6 +3,7 @@
 import test from 'ava'
 import { type LossOptions, Policy, type TrainingBatch } from '../../src/index.ts'
 import { relativeError } from '../reference/compare.ts'
+import { Random } from '../reference/random.ts'
 import { batch, config } from './tiny.ts'
 
 const model = { ...config({ hidden: 64, layers: 3 }), tie_word_embeddings: false }
@@ -60,6 +61,26 @@ test('of several micro-batches: the sum is rounded at each', async (t) => {
   for (const name of matrices) {
     const error = relativeError(rounded.found.get(name)!, exact.found.get(name)!)
     t.true(error > 0 && error <= 3 * rounding, `${name} is off by ${error}`)
+  }
+})
+
+test('of 64 micro-batches: within 2 %', async (t) => {
+  const { policy, matrices } = await created()
+  using _ = policy
+  const [sequences, length] = [64, 24]
+  const random = new Random(11)
+  const of = {
+    ...batch(sequences, length),
+    tokenIds: Int32Array.from(random.integers(sequences * length, 331)),
+    advantages: Float32Array.from({ length: sequences }, () => random.normal()),
+  }
+  const cut = { maxTokensPerMicroBatch: length, sharePrompts: false }
+  const exact = await gradients(policy, matrices, cut, of)
+  const rounded = await gradients(policy, matrices, { ...cut, gradientDtype: 'bfloat16' }, of)
+  t.is(rounded.stats.microBatches, sequences)
+  for (const name of matrices) {
+    const error = relativeError(rounded.found.get(name)!, exact.found.get(name)!)
+    t.true(error <= 0.02, `${name} is off by ${error}`)
   }
 })
 

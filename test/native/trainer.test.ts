@@ -114,6 +114,15 @@ test('the controller raises the coefficient while entropy is below its target, a
   ])
 })
 
+test('gradients in bfloat16 want a policy that computes in it', async (t) => {
+  const { tokenizer, prompts, policy } = await parts(t)
+  const config = { ...recipe, stages: [{ steps: 1 }, { steps: 1, gradientDtype: 'bfloat16' as const }] }
+  t.throws(() => new Trainer({ policy, tokenizer, prompts, verifier: sevens, config }), {
+    instanceOf: ConfigError,
+    message: /'gradientDtype': expected 'float32', or a policy of dtype bfloat16/,
+  })
+})
+
 test('with k3 the policy starts at its reference', async (t) => {
   const { folder, tokenizer, prompts, policy } = await parts(t)
   const config = { ...recipe, steps: 2, klCoefficient: 0.1 }
