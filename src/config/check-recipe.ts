@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { stepMetricNames } from '../metrics/step-metrics.ts'
+import type { DType } from '../native/contract.ts'
 import { merged, valueAt } from './merge.ts'
 import { nearestKey } from './nearest-key.ts'
 import type { RecipeConfig } from './recipe-schema.ts'
@@ -30,6 +31,28 @@ export function checkRecipe(config: RecipeConfig, context: z.RefinementCtx): voi
       if (own) tell(['stages', index, ...own.path], `expected ${own.expected}`)
       else tell(keys[0]!.path, `expected ${keys[0]!.expected} in stage ${index}`)
     }
+}
+
+interface GradientDtype {
+  gradientDtype?: DType | undefined
+}
+
+/** Gradients are kept in bfloat16 only where that is what they are computed in. */
+export function checkGradientDtype(
+  run: { dtype: DType; stages?: readonly GradientDtype[] | undefined } & GradientDtype,
+  context: z.RefinementCtx,
+): void {
+  if (run.dtype === 'bfloat16') return
+  const settings = [run, ...(run.stages ?? [])]
+  for (const [index, { gradientDtype }] of settings.entries()) {
+    const path = index === 0 ? [] : ['stages', index - 1]
+    if (gradientDtype === 'bfloat16')
+      context.addIssue({
+        code: 'custom',
+        path: [...path, 'gradientDtype'],
+        message: "expected 'float32', or dtype bfloat16 as well",
+      })
+  }
 }
 
 function like(metric: string): string {

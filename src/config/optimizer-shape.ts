@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { DType } from '../native/contract.ts'
 
 const decay = z.number().min(0).lt(1)
 
@@ -48,26 +47,4 @@ export const computeShape = {
     .describe(
       "Type that gradients of the layers' matrices are kept in; bfloat16, where dtype is, takes 2 bytes less a parameter and rounds their sum at each micro-batch: for updates of a few.",
     ),
-}
-
-interface GradientDtype {
-  gradientDtype?: DType | undefined
-}
-
-/** Gradients are kept in bfloat16 only where that is what they are computed in. */
-export function checkGradientDtype(
-  run: { dtype: DType; stages?: readonly GradientDtype[] | undefined } & GradientDtype,
-  context: z.RefinementCtx,
-): void {
-  if (run.dtype === 'bfloat16') return
-  const settings = [run, ...(run.stages ?? [])]
-  for (const [index, { gradientDtype }] of settings.entries()) {
-    const path = index === 0 ? [] : ['stages', index - 1]
-    if (gradientDtype === 'bfloat16')
-      context.addIssue({
-        code: 'custom',
-        path: [...path, 'gradientDtype'],
-        message: "expected 'float32', or dtype bfloat16 as well",
-      })
-  }
 }
