@@ -148,14 +148,14 @@ void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::T
   for (int64_t row = 0; row < gradient.size(0); row += block) {
     const int64_t rows = std::min(block, gradient.size(0) - row);
     const at::Tensor d_columns = d_y.narrow(1, row, rows);
-    at::Tensor product;
+    at::Tensor part;  // in float32
     if (widens) {
-      product = at::zeros({rows, gradient.size(1)}, gradient.options().dtype(at::kFloat));
-      add_widened(product, d_columns, x);
+      part = at::zeros({rows, gradient.size(1)}, gradient.options().dtype(at::kFloat));
+      add_widened(part, d_columns, x);
     } else {
-      product = float_product(d_columns.t(), x);
+      part = float_product(d_columns.t(), x);
     }
-    gradient.narrow(0, row, rows).add_(product);
+    gradient.narrow(0, row, rows).add_(part);
   }
 }
 
