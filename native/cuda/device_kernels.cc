@@ -57,7 +57,7 @@ const DeviceKernels* device_kernels(at::Device device) {
 }
 
 void check_launch(const DeviceKernels& kernels, int error) {
-  if (error != 0) throw Error("NATIVE", std::string("a CUDA kernel failed: ") + kernels.describe(error));
+  if (error != 0) throw Error("INTERNAL", std::string("a CUDA kernel failed: ") + kernels.describe(error));
 }
 
 at::Tensor upload(const at::Tensor& host, at::Device device) {

@@ -61,7 +61,7 @@ Step Scheduler::schedule() {
     if (!sequence.started()) computed_prompt_tokens += count;
   }
   if (preemptions == preempted) admit(budget, step);
-  if (step.chunks.empty()) throw Error("NATIVE", "the KV cache has no room for any sequence");
+  if (step.chunks.empty()) throw Error("INTERNAL", "the KV cache has no room for any sequence");
   return step;
 }
 
