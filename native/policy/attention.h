@@ -1,7 +1,7 @@
 #pragma once
 // Causal grouped-query attention over packed segments: exact, and scores exist for a block of query rows only. The
 // backward computes them again from the saved log-sum-exp (FlashAttention, Dao et al. 2022). On the CPU by kernels on
-// tiles, elsewhere by tensor operations on blocks of 256 rows.
+// tiles, elsewhere by tensor operations on blocks of rows.
 
 #include <ATen/core/Tensor.h>
 

@@ -9,9 +9,6 @@ namespace magic {
 
 namespace {
 
-// Rows of one attention block: its scores are [Hq, rows, keys].
-constexpr int64_t kBlockRows = 256;
-
 bool same_prompt(const Batch& batch, int64_t a, int64_t b) {
   const int64_t length = batch.prompt_lengths[a];
   const int32_t* tokens = batch.token_ids.data();
@@ -75,12 +72,13 @@ void Packing::build_blocks(at::Device device) {
   while (row < token_count()) {
     const Segment& first = segments[segment_of[row]];
     AttentionBlock block{row, row, first.prefix_begin, first.prefix_end, first.begin, {}};
-    block.end = std::min(first.end, row + kBlockRows);
+    block.end = std::min(first.end, row + kAttentionBlockRows);
     // A prompt's segment and the responses that hang on it may share a block that starts with a whole segment.
     const int64_t family = first.prefix_begin < first.prefix_end ? first.prefix_begin : first.begin;
     while (row == first.begin && block.end < token_count()) {
       const Segment& next = segments[segment_of[block.end]];
-      if (next.prefix_begin != family || next.prefix_begin == next.prefix_end || next.end - row > kBlockRows) break;
+      const bool hangs_on_it = next.prefix_begin == family && next.prefix_begin != next.prefix_end;
+      if (!hangs_on_it || next.end - row > kAttentionBlockRows) break;
       block.end = next.end;
     }
     block.mask = block_mask(block, segment_of, segments, device);

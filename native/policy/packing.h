@@ -13,6 +13,9 @@
 
 namespace magic {
 
+// Rows of one attention block at most: its scores are [Hq, rows, keys].
+constexpr int64_t kAttentionBlockRows = 256;
+
 // Query rows [begin, end) against key rows [prefix_begin, prefix_end) and [key_begin, end). Either all rows are of one
 // segment or the block starts with whole segments: keys before `begin` are seen by every row, the mask is for the rest.
 struct AttentionBlock {

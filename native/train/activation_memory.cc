@@ -4,6 +4,7 @@
 
 #include "loss/logits.h"
 #include "policy/linear.h"
+#include "policy/packing.h"
 
 namespace magic {
 
@@ -12,8 +13,8 @@ namespace {
 constexpr int64_t kFloatBytes = 4;
 // Host memory a row and a response token: packing, rotary angles not counted, and what is gathered for the loss.
 constexpr int64_t kRowBytes = 32, kResponseBytes = 96;
-// Query rows of an attention block of tensor operations, and float32 tensors of its scores that exist at once.
-constexpr int64_t kBlockRows = 256, kBlockTensors = 4;
+// Float32 tensors of an attention block's scores that exist at once.
+constexpr int64_t kBlockTensors = 4;
 
 int64_t padded(int64_t dim) { return (dim + 31) / 32 * 32; }
 
@@ -75,7 +76,7 @@ int64_t ActivationMemory::copies(int64_t rows) const {
 }
 
 int64_t ActivationMemory::attention_blocks(int64_t rows) const {
-  return cpu_ ? 0 : shape_.head_count * std::min(kBlockRows, rows) * rows * kFloatBytes * kBlockTensors;
+  return cpu_ ? 0 : shape_.head_count * std::min(kAttentionBlockRows, rows) * rows * kFloatBytes * kBlockTensors;
 }
 
 int64_t ActivationMemory::head(int64_t responses, int64_t logit_rows, bool backward) const {
