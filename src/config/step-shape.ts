@@ -28,7 +28,9 @@ const rolloutShape = {
     .describe('tau: sampling temperature; log-probs and entropy are those of logits / tau.'),
   topP: z.number().gt(0).max(1).default(1).describe('Nucleus sampling: least probability mass kept; 1 is off.'),
   topK: z.int().min(0).default(0).describe('Sample among the k most likely tokens; 0 is off.'),
-  maxBatchSize: count.default(64).describe('Most sequences decoded at once; the result does not depend on it.'),
+  maxBatchSize: count
+    .default(64)
+    .describe('Most sequences decoded at once; the result depends on it by rounding alone.'),
   kvCacheBytes: z
     .int()
     .min(0)

@@ -4,7 +4,7 @@ export interface NativePrompt {
   promptTokenIds: Int32Array
   /** how many completions of it */
   n: number
-  /** [n] a 64-bit seed a sample, so that a result depends neither on batching nor on order */
+  /** [n] a 64-bit seed a sample, so that a result depends on batching and order by rounding alone */
   seeds: BigUint64Array
   /** [n] most new tokens of each sample, at most those of the call; absent: those of the call */
   maxNewTokens?: Int32Array

@@ -110,7 +110,7 @@ export interface NativeStepStats {
   /** mean and largest |current - sampler log-prob|; 0 without samplerLogprobs */
   logprobDifferenceMean: number
   logprobDifferenceMax: number
-  /** global 2-norm before the clip; 0 from computeGradients' caller that never steps */
+  /** global 2-norm of the gradient, before the clip */
   gradNorm: number
   /** R, the response tokens of the update */
   tokens: number
