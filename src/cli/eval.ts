@@ -11,7 +11,7 @@ import { Policy } from '../policy/policy.ts'
 import { LocalEngine } from '../rollout/local-engine.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { interruptSignal } from './interrupt.ts'
-import type { ProblemArguments } from './model-options.ts'
+import { howAnswered, type ProblemArguments } from './model-options.ts'
 import { chooseVerifier } from './verifier-option.ts'
 
 /** `magic-grpo eval`. */
@@ -46,16 +46,7 @@ export async function evaluateModel(
         }),
       )
     const report = {
-      ...{
-        model: resolve(options.model),
-        verifier: described,
-        samples,
-        maxNewTokens,
-        temperature,
-        topP,
-        topK,
-        seed,
-      },
+      ...howAnswered(options, described),
       sets: results.map(({ answers: _, ...result }) => result),
     }
     const json = `${JSON.stringify(report, null, 2)}\n`

@@ -15,7 +15,7 @@ import { LocalEngine } from '../rollout/local-engine.ts'
 import { Tokenizer } from '../tokenizer/tokenizer.ts'
 import { isAbort } from '../train/abort.ts'
 import { interruptSignal } from './interrupt.ts'
-import type { ProblemArguments } from './model-options.ts'
+import { howAnswered, type ProblemArguments } from './model-options.ts'
 import { chooseVerifier } from './verifier-option.ts'
 
 interface FilterCommand extends ProblemArguments, DifficultyBounds {
@@ -41,16 +41,7 @@ export async function filter(options: FilterCommand): Promise<void> {
   const loaded = await loadPrompts(options.data, { tokenizer, systemPrompt, promptSuffix, maxPromptLength })
   const { prompts, dropped } = loaded
   const progress = await FilterProgress.open(counts, {
-    ...{
-      model: resolve(options.model),
-      verifier: described,
-      samples,
-      maxNewTokens,
-      temperature,
-      topP,
-      topK,
-      seed,
-    },
+    ...howAnswered(options, described),
     ...{
       system: systemPrompt ?? null,
       suffix: promptSuffix ?? null,

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Device, DType } from '../native/contract.ts'
 
@@ -46,6 +47,14 @@ export function problemOptions(command: Command, maxNewTokens: number): Command 
     .option('--system <text>', 'system message for problems that have none')
     .option('--suffix <text>', 'text after the last user message, where that does not end so already')
     .option('--max-prompt-length <count>', 'longer prompts are dropped', positive, 2048)
+}
+
+/** What answers follow from, as records of them say it: the model, how it is sampled, and the verifier in one text. */
+export function howAnswered(
+  { model, samples, maxNewTokens, temperature, topP, topK, seed }: ProblemArguments,
+  verifier: string,
+) {
+  return { model: resolve(model), verifier, samples, maxNewTokens, temperature, topP, topK, seed }
 }
 
 function number(text: string): number {

@@ -1,6 +1,7 @@
 import type { DType, NativeAddon, SnapshotHandle } from '../native/contract.ts'
-import { callError, NativeError } from '../native/errors.ts'
+import { NativeError } from '../native/errors.ts'
 import { writeAdapter } from './adapter-folder.ts'
+import { rethrow } from './call-native.ts'
 import { adapterPrefix, type Lora } from './lora.ts'
 import { type ModelConfig, namedConfig } from './model-config.ts'
 import { savePolicy } from './save-policy.ts'
@@ -62,8 +63,4 @@ export class PolicySnapshot implements Disposable {
   [Symbol.dispose](): void {
     this.dispose()
   }
-}
-
-function rethrow(error: unknown): never {
-  throw callError(error)
 }
