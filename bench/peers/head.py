@@ -10,7 +10,6 @@ from serve import memory_of, restart_peak, serve
 
 
 def prepare(job):
-    torch.set_num_threads(int(torch.get_num_threads()))
     dtype = getattr(torch, job["dtype"])
     tokens, width, vocabulary = job["tokens"], job["hiddenSize"], job["vocabSize"]
     torch.manual_seed(1)
