@@ -50,6 +50,8 @@ at::Device parse_device(const std::string& device) {
   }
   const at::Device found(at::kCUDA, static_cast<at::DeviceIndex>(index));
   device_kernels(found);  // or says now what is missing
+  // The allocator is asked what is free where there is no tensor yet: before this it knows no device.
+  at::globalContext().lazyInitDevice(at::kCUDA);
   return found;
 }
 
