@@ -33,10 +33,7 @@ std::unique_ptr<DeviceGraph> DeviceGraph::record(c10::Device device, std::functi
   const Span span("capture");
   std::unique_ptr<DeviceGraph> graph(new DeviceGraph(device));
   const DeviceQueue queue(device);
-  if (queue.kernels().on_cpu) {
-    graph->work_ = std::move(work);
-    return graph;
-  }
+  if (queue.kernels().on_cpu) return record_on_cpu(std::move(graph), queue.kernels(), std::move(work));
   if (queue.where().stream == nullptr) return note("this libtorch tells no stream's handle"), nullptr;
   const int64_t allocations = allocation_count(device);
   std::string reason;
@@ -59,6 +56,16 @@ std::unique_ptr<DeviceGraph> DeviceGraph::record(c10::Device device, std::functi
   const int64_t more = allocation_count(device) - allocations;
   if (more != 0) failed("libtorch asked for memory " + std::to_string(more) + " times");
   if (!reason.empty()) return note(reason), nullptr;
+  return graph;
+}
+
+// Nothing is recorded, but the emulation may refuse it as a device may.
+std::unique_ptr<DeviceGraph> DeviceGraph::record_on_cpu(std::unique_ptr<DeviceGraph> graph,
+                                                        const DeviceKernels& kernels, std::function<void()> work) {
+  const Launch where{0, graph.get()};
+  if (const int error = kernels.begin_capture(where); error != 0) return note(kernels.describe(error)), nullptr;
+  check_launch(kernels, kernels.end_capture(where, &graph->graph_));
+  graph->work_ = std::move(work);
   return graph;
 }
 

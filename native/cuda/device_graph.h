@@ -25,6 +25,8 @@ class DeviceGraph {
 
  private:
   explicit DeviceGraph(c10::Device device) : device_(device) {}
+  static std::unique_ptr<DeviceGraph> record_on_cpu(std::unique_ptr<DeviceGraph> graph, const DeviceKernels& kernels,
+                                                    std::function<void()> work);
 
   c10::Device device_;
   void* graph_ = nullptr;

@@ -9,7 +9,10 @@ namespace magic {
 int begin_capture_on_device(Launch where) {
   if (const cudaError_t error = cudaSetDevice(where.device); error != cudaSuccess) return error;
   // Other threads of the process may allocate and wait meanwhile.
-  return cudaStreamBeginCapture(static_cast<cudaStream_t>(where.stream), cudaStreamCaptureModeThreadLocal);
+  const cudaError_t error =
+      cudaStreamBeginCapture(static_cast<cudaStream_t>(where.stream), cudaStreamCaptureModeThreadLocal);
+  if (error != cudaSuccess) cudaGetLastError();  // so that no later call reports it
+  return error;
 }
 
 int end_capture_on_device(Launch where, void** graph) {

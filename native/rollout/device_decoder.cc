@@ -9,7 +9,7 @@ namespace {
 // The first times of a size are queued as they are: libraries load their kernels, which can't be captured, and sizes
 // that soon pass cost no capture.
 constexpr int64_t kUncaptured = 2;
-// One that is refused may be another thread's doing.
+// One that is refused may be another thread's doing: the next step of the size is captured anew.
 constexpr int64_t kMostRefused = 3;
 // Each has some megabytes on the device.
 constexpr size_t kMostSizes = 64;
@@ -43,8 +43,10 @@ void DeviceDecoder::run(DecodeSize size, const GenerateOptions& options) {
     };
     if (!captures_ || seen.times++ < kUncaptured) return work();
     seen.graph = DeviceGraph::record(device_, work);
-    if (!seen.graph) captures_ = ++refused_ < kMostRefused;
-    if (!captures_) return work();
+    if (!seen.graph) {
+      captures_ = ++refused_ < kMostRefused;
+      return work();
+    }
   }
   seen.graph->replay();
 }

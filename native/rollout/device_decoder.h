@@ -22,7 +22,7 @@ class DeviceDecoder {
   std::vector<SampledToken> decode(const std::vector<Sequence*>& sequences, const GenerateOptions& options);
   // Before the cache moves.
   void drop_graphs() { sizes_.clear(); }
-  // False once some sizes could not be captured: steps are then queued kernel by kernel.
+  // A step that could not be captured is queued kernel by kernel. False once that was so often: then all steps are.
   bool captures() const { return captures_; }
 
  private:

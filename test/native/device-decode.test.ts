@@ -16,6 +16,16 @@ const captures: Record<string, number> = {
   preempted: 2,
 }
 
+/** Cases, of those named or all, in a process with the emulated kernels. */
+async function emulatedRuns(env: Record<string, string> = {}, ...names: string[]): Promise<Record<string, DecodeRun>> {
+  const { library } = await buildEmulation()
+  const { stdout } = await run(process.execPath, ['--import=tsx', script, 'print', ...names], {
+    env: { ...process.env, ...env, MAGIC_GRPO_KERNELS: library },
+    maxBuffer: 1e9,
+  })
+  return JSON.parse(stdout) as Record<string, DecodeRun>
+}
+
 // Decode steps in padded sizes, at fixed addresses, replayed as a graph would be: the same as the CPU's own.
 test('decode steps by the emulated CUDA kernels', async (t) => {
   t.timeout(1_200_000)
@@ -23,11 +33,8 @@ test('decode steps by the emulated CUDA kernels', async (t) => {
     t.log('not tested: no C++ compiler here')
     return t.pass()
   }
-  const { library } = await buildEmulation()
-  const env = { ...process.env, MAGIC_GRPO_KERNELS: library }
   const ours = await decodeRuns('cpu')
-  const { stdout } = await run(process.execPath, ['--import=tsx', script, 'print'], { env, maxBuffer: 1e9 })
-  const emulated = JSON.parse(stdout) as Record<string, DecodeRun>
+  const emulated = await emulatedRuns()
   for (const name of Object.keys(cases)) {
     const [actual, expected] = [emulated[name]!, ours[name]!]
     t.deepEqual(actual.tokens, expected.tokens, name)
@@ -42,4 +49,26 @@ test('decode steps by the emulated CUDA kernels', async (t) => {
   }
   t.true(emulated.preempted!.preemptions > 0)
   t.true(new Set(ours['sequences end one by one']!.tokens.map(({ length }) => length)).size > 5)
+})
+
+test('a decode step whose capture is refused goes on kernel by kernel, after three refusals every step', async (t) => {
+  t.timeout(1_200_000)
+  if (!compiler) {
+    t.log('not tested: no C++ compiler here')
+    return t.pass()
+  }
+  const name = 'greedy'
+  const expected = (await decodeRuns('cpu', [name]))[name]!
+  for (const [refusals, captured] of [
+    [1, 1],
+    [2, 1],
+    [3, 0],
+    [1000, 0],
+  ] as const) {
+    const actual = (await emulatedRuns({ CUDA_ON_CPU_REFUSALS: `${refusals}` }, name))[name]!
+    t.deepEqual(actual.tokens, expected.tokens, `${refusals} refusals`)
+    t.is(actual.spans['not captured: invalid argument'], Math.min(refusals, 3))
+    t.is(actual.spans.capture, Math.min(refusals, 3) + captured)
+    t.is((actual.spans.replay ?? 0) > 0, captured > 0, `${refusals} refusals, ${actual.spans.replay} replays`)
+  }
 })

@@ -81,11 +81,17 @@ async function decoded(device: 'cpu' | 'cuda', each: Case): Promise<DecodeRun> {
   }
 }
 
-/** Generations of small policies, by whatever kernels the addon takes for the device. */
-export async function decodeRuns(device: 'cpu' | 'cuda'): Promise<Record<string, DecodeRun>> {
+/** Generations of small policies, of all cases or those named, by whatever kernels the addon takes for the device. */
+export async function decodeRuns(
+  device: 'cpu' | 'cuda',
+  names: string[] = Object.keys(cases),
+): Promise<Record<string, DecodeRun>> {
   const runs: Record<string, DecodeRun> = {}
-  for (const [name, each] of Object.entries(cases)) runs[name] = await decoded(device, each)
+  for (const name of names) runs[name] = await decoded(device, cases[name]!)
   return runs
 }
 
-if (process.argv[2] === 'print') process.stdout.write(JSON.stringify(await decodeRuns('cpu')))
+if (process.argv[2] === 'print') {
+  const names = process.argv.slice(3)
+  process.stdout.write(JSON.stringify(await decodeRuns('cpu', names.length > 0 ? names : undefined)))
+}
