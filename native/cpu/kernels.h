@@ -49,6 +49,9 @@ struct GemmRows {
   float *y, *panel;
 };
 
+// Products of bfloat16 are made of blocks of at most so many rows of the one operand and of the other.
+constexpr int64_t kProductRows = 128, kProductPanel = 64;
+
 // Attention while decoding works on the KV cache's blocks of this many slots.
 constexpr int64_t kAttentionBlock = 16;
 
@@ -86,6 +89,22 @@ struct RowKernels {
   void (*gemm_panel)(const GemmRows& work, int64_t begin, int64_t end, int64_t next);
   // adds a block to the sums of the rows [begin, end)
   void (*attend_block)(const DecodeRows& rows, int64_t begin, int64_t end, const CacheBlock<T>& block);
+  // logits to exp(z) (a + b z), z = logit * scale - largest; `out` may be the logits
+  void (*logit_gradient)(const float* logits, int64_t count, float scale, float largest, float a, float b, T* out);
+  // c [rows, columns], a block of a product, to its transpose in y [columns, rows]
+  void (*store_across)(const float* c, int64_t stride, int64_t rows, int64_t columns, T* y, int64_t y_stride);
+};
+
+// Operands of products of bfloat16, packed in pairs [inner / 2, width, 2] as the instructions take them.
+struct PackKernels {
+  // the transpose of x [columns, inner]; inner and stride are even
+  void (*across)(const c10::BFloat16* x, int64_t stride, int64_t columns, int64_t inner, c10::BFloat16* pairs,
+                 int64_t width);
+  // b [inner, width]; an odd inner axis is filled up with zeros
+  void (*along)(const c10::BFloat16* b, int64_t stride, int64_t inner, int64_t width, c10::BFloat16* pairs);
+  // not in pairs: a [rows, columns] to its transpose
+  void (*transpose)(const c10::BFloat16* a, int64_t stride, int64_t rows, int64_t columns, c10::BFloat16* out,
+                    int64_t out_stride);
 };
 
 // A row of logits is looked at in blocks of this many; the last one may be shorter.
@@ -99,6 +118,7 @@ struct LogitBlock {
 struct Kernels {
   RowKernels<float> float32;
   RowKernels<c10::BFloat16> bfloat16;
+  PackKernels pack;
   // scratch.out = attention of scratch.queries (times 1 / sqrt(D)) for the rows of a tile; logsum [rows] the
   // log-sum-exp of their scores
   void (*attend)(const RowTile& tile, const HeadKeys& head, float* logsum, const TileScratch& scratch);
@@ -110,8 +130,6 @@ struct Kernels {
   void (*scan_logits)(const float* logits, int64_t count, float scale, LogitBlock* blocks);
   // weights = exp(logits * scale - largest), where none of them is above `largest`
   void (*logit_weights)(const float* logits, int64_t count, float scale, float largest, float* weights);
-  // logits to exp(z) (a + b z), z = logit * scale - largest, in place
-  void (*logit_gradient)(float* logits, int64_t count, float scale, float largest, float a, float b);
 
   template <typename T>
   const RowKernels<T>& rows() const {

@@ -49,12 +49,17 @@ void logit_weights(const float* logits, int64_t count, float scale, float larges
   at::vec::map(weigh, weights, logits, count);
 }
 
-// In place, logits to exp(z) (a + b z).
-void logit_gradient(float* logits, int64_t count, float scale, float largest, float a, float b) {
+// logits to exp(z) (a + b z) in `out`, which may be the logits themselves.
+template <typename T>
+void logit_gradient(const float* logits, int64_t count, float scale, float largest, float a, float b, T* out) {
   const Floats scales(scale), tops(largest), as(a), bs(b);
-  const auto gradient = [&](const Floats& x) {
-    const Floats z = at::vec::fmsub(x, scales, tops);
-    return exponential(z) * at::vec::fmadd(bs, z, as);
-  };
-  at::vec::map(gradient, logits, logits, count);
+  for_vectors<T>(count, [&](int64_t i, int64_t n) {
+    Values<T> values;
+    for (int part = 0; part < kVectors<T>; part++) {
+      const int64_t at = part * kLanes, there = std::max<int64_t>(0, n - at);
+      const Floats z = at::vec::fmsub(load(logits + i + at, there), scales, tops);
+      values[part] = exponential(z) * at::vec::fmadd(bs, z, as);
+    }
+    store_values(out + i, values, n);
+  });
 }

@@ -1,30 +1,5 @@
 // Norm, SwiGLU and rotary embedding of one row, forward and backward.
 
-// The float32 values of one vector of T.
-template <typename T>
-constexpr int kVectors = at::vec::Vectorized<T>::size() / kLanes;
-template <typename T>
-using Values = at::vec::VectorizedN<float, kVectors<T>>;
-
-template <typename T>
-MAGIC_INLINE Values<T> load_values(const T* from, int64_t count) {
-  return at::vec::convert<float, kVectors<T>, T, 1>(at::vec::VectorizedN<T, 1>::loadu(from, count));
-}
-
-template <typename T>
-MAGIC_INLINE void store_values(T* to, const Values<T>& values, int64_t count) {
-  at::vec::Vectorized<T>(at::vec::convert<T, 1, float, kVectors<T>>(values)).store(to, count);
-}
-
-// Calls body(i, n) for the n elements from i on, a vector of T or what is left at the end.
-template <typename T, typename Body>
-MAGIC_INLINE void for_vectors(int64_t count, const Body& body) {
-  constexpr int64_t kSize = at::vec::Vectorized<T>::size();
-  int64_t i = 0;
-  for (; i + kSize <= count; i += kSize) body(i, kSize);
-  if (i < count) body(i, count - i);
-}
-
 // To what T holds.
 template <typename T>
 MAGIC_INLINE Floats rounded(const Floats& value) {

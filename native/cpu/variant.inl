@@ -21,6 +21,7 @@ namespace magic::CPU_CAPABILITY {
 #include "cpu/vectors.inl"
 //
 #include "cpu/attention.inl"
+#include "cpu/bfloat16_pack.inl"
 #include "cpu/decode_attention.inl"
 #include "cpu/few_row_gemm.inl"
 #include "cpu/logits.inl"
@@ -28,13 +29,14 @@ namespace magic::CPU_CAPABILITY {
 
 template <typename T>
 constexpr RowKernels<T> row_kernels() {
-  return {norm_row<T>,    norm_row_backward<T>, swiglu_row<T>,  swiglu_row_backward<T>,
-          rotate_head<T>, gemm_panel<T>,        attend_block<T>};
+  return {norm_row<T>,   norm_row_backward<T>, swiglu_row<T>,     swiglu_row_backward<T>, rotate_head<T>,
+          gemm_panel<T>, attend_block<T>,      logit_gradient<T>, store_across<T>};
 }
 
 extern const Kernels kKernels;
 constinit const Kernels kKernels{
-    row_kernels<float>(), row_kernels<c10::BFloat16>(), attend_tile, attend_tile_backward, scan_logits, logit_weights,
-    logit_gradient};
+    row_kernels<float>(), row_kernels<c10::BFloat16>(), {pack_across, pack_along, transpose_bfloat16},
+    attend_tile,          attend_tile_backward,         scan_logits,
+    logit_weights};
 
 }  // namespace magic::CPU_CAPABILITY

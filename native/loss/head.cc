@@ -1,6 +1,7 @@
 #include "loss/head.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <vector>
@@ -30,10 +31,16 @@ class LogitsChunk {
     forward_rows(targets, logprobs, entropy);
   }
 
-  // After forward: d loss / d logits in place of the logits, in the type of the GEMMs that follow.
+  // After forward: d loss / d logits in the type of the products that follow, float32 in place of the logits.
   at::Tensor backward(const int32_t* targets, const std::vector<TokenGradient>& gradients, at::ScalarType type) {
-    backward_rows(targets, gradients);
-    return logits_.to(type);
+    at::Tensor d_logits = type == at::kFloat ? logits_ : at::empty(logits_.sizes(), logits_.options().dtype(type));
+    if (type == at::kFloat) {
+      backward_rows(targets, gradients, d_logits.mutable_data_ptr<float>());
+    } else {
+      backward_rows(targets, gradients, d_logits.mutable_data_ptr<c10::BFloat16>());
+      logits_.reset();
+    }
+    return d_logits;
   }
 
  private:
@@ -52,13 +59,14 @@ class LogitsChunk {
     });
   }
 
-  void backward_rows(const int32_t* targets, const std::vector<TokenGradient>& gradients) {
+  template <typename T>
+  void backward_rows(const int32_t* targets, const std::vector<TokenGradient>& gradients, T* out) {
     const int64_t vocab = logits_.size(1);
-    float* data = logits_.mutable_data_ptr<float>();
+    const float* data = logits_.const_data_ptr<float>();
     at::parallel_for(0, logits_.size(0), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) {
         row_gradient(data + i * vocab, vocab, scale_, statistics_[i], targets[i], gradients[i].logprob,
-                     gradients[i].entropy);
+                     gradients[i].entropy, out + i * vocab);
       }
     });
   }
@@ -100,11 +108,13 @@ HeadFinish head_backward(const at::Tensor& given_hidden, const at::Tensor& given
                                    entropy);
   }
   SequenceMeans means;
-  if (options.sequence_ratio && tokens.old_logprobs) {
+  if (needs_sequence_means(tokens, options)) {
     head_score(hidden, weight, step, tokens.targets, options.temperature, logprobs, entropy);
-    means.log_ratios = sequence_log_ratios(tokens, logprobs);
-    if (options.importance_sampling_cap > 0)
-      means.corrections = sequence_corrections(tokens, options.importance_sampling_cap);
+    if (tokens.old_logprobs) means.log_ratios = sequence_log_ratios(tokens, logprobs);
+    if (options.importance_sampling_cap > 0) {
+      means.corrections = sequence_corrections(tokens, tokens.old_logprobs ? tokens.old_logprobs : logprobs,
+                                               options.importance_sampling_cap);
+    }
   }
   LogitsChunk chunk(weight, options.temperature);
   std::vector<TokenGradient> gradients(step);

@@ -22,9 +22,10 @@ struct RowStatistics {
 // In one pass over the row; `blocks` has its blocks of kLogitBlock afterwards.
 RowStatistics row_statistics(const float* logits, int64_t vocab, float scale, std::vector<LogitBlock>& blocks);
 
-// In place, logits to d loss / d logits:
+// Logits to d loss / d logits in `out` (T float32 or bfloat16), which may be the logits themselves:
 //   scale * [g_logprob (1[v = target] - p) - g_entropy p (log p + H)]
-void row_gradient(float* logits, int64_t vocab, float scale, const RowStatistics& statistics, int64_t target,
-                  float g_logprob, float g_entropy);
+template <typename T>
+void row_gradient(const float* logits, int64_t vocab, float scale, const RowStatistics& statistics, int64_t target,
+                  float g_logprob, float g_entropy, T* out);
 
 }  // namespace magic

@@ -87,7 +87,7 @@ void Packing::build_blocks(at::Device device) {
   }
 }
 
-std::vector<Packing> pack(const Batch& batch, const Fits& fits, bool share_prompts, at::Device device) {
+std::vector<Packing> pack(const Batch& batch, const Fits& fits, bool share_prompts) {
   std::vector<Packing> packings;
   Packing current;
   int64_t prompt_sequence = -1;  // the sequence whose prompt's segment is the open one in `current`
@@ -96,7 +96,6 @@ std::vector<Packing> pack(const Batch& batch, const Fits& fits, bool share_promp
 
   auto flush = [&] {
     if (current.token_ids.empty()) return;
-    current.build_blocks(device);
     packings.push_back(std::move(current));
     current = Packing();
     prompt_sequence = -1;

@@ -27,7 +27,8 @@ for (const name of architectures) {
       }
       for (const maxTokensPerMicroBatch of [16, 100]) {
         const split = await policy.computeGradients(batch, { ...options, maxTokensPerMicroBatch })
-        t.true(close(split.loss, whole.loss, 1e-5), `loss ${split.loss} in micro-batches`)
+        // The loss may be next to nothing: a mean of terms near 1 that float32 log-probs make, to some 1e-7 each.
+        t.true(Math.abs(split.loss - whole.loss) <= 1e-6, `loss ${split.loss} in micro-batches, ${whole.loss} whole`)
         for (const [parameter, gradient] of gradients)
           t.true(relativeError(await policy.gradient(parameter), gradient) <= 1e-5, parameter)
       }

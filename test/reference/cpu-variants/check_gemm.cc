@@ -1,4 +1,4 @@
-// The GEMM of few rows.
+// The GEMM of few rows, and what products of bfloat16 are packed by.
 
 #include <algorithm>
 #include <cmath>
@@ -57,11 +57,64 @@ void check_type(const Kernels& kernels) {
   for (const float special : {kNan, kInfinity, -kInfinity, 1e30f, 1e-39f}) check_panel<T>(kernels, 5, 45, 7, special);
 }
 
+template <class T>
+std::vector<Expected> exactly(const std::vector<T>& values, int64_t count) {
+  std::vector<Expected> all(count);
+  for (int64_t i = 0; i < count; i++) all[i].value = static_cast<double>(static_cast<float>(values[i]));
+  return all;
+}
+
+// What moves values and computes nothing: packing, and putting a block of results back.
+void check_packing(const Kernels& kernels, int64_t rows, int64_t columns) {
+  const std::string size = " " + std::to_string(rows) + "x" + std::to_string(columns);
+  const int64_t stride = columns + 6, even = (rows + 1) / 2 * 2;
+  const auto from = normal<c10::BFloat16>(rows * stride);
+  std::vector<c10::BFloat16> across(columns * rows), along(even * columns);
+  for (int64_t r = 0; r < even; r++) {
+    for (int64_t c = 0; c < columns; c++) {
+      const c10::BFloat16 value = r < rows ? from[r * stride + c] : c10::BFloat16(0.0f);
+      if (r < rows) across[c * rows + r] = value;
+      along[r / 2 * 2 * columns + 2 * c + r % 2] = value;
+    }
+  }
+  auto out = room<c10::BFloat16>(columns * rows);
+  kernels.pack.transpose(from.data(), stride, rows, columns, out.data(), rows);
+  check("transpose" + size, exactly(across, columns * rows), out);
+  out = room<c10::BFloat16>(even * columns);
+  kernels.pack.along(from.data(), stride, rows, columns, out.data());
+  check("pairs along" + size, exactly(along, even * columns), out);
+  if (columns % 2 == 0) {
+    std::vector<c10::BFloat16> pairs(columns * rows);
+    for (int64_t r = 0; r < rows; r++) {
+      for (int64_t c = 0; c < columns; c++) pairs[c / 2 * 2 * rows + 2 * r + c % 2] = from[r * stride + c];
+    }
+    out = room<c10::BFloat16>(columns * rows);
+    kernels.pack.across(from.data(), stride, rows, columns, out.data(), rows);
+    check("pairs across" + size, exactly(pairs, columns * rows), out);
+  }
+  if (rows > kProductRows || columns > kProductPanel) return;
+  const auto block = normal<float>(rows * stride);
+  std::vector<float> stored(columns * rows);
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t c = 0; c < columns; c++) stored[c * rows + r] = block[r * stride + c];
+  }
+  auto y = room<float>(columns * rows);
+  kernels.float32.store_across(block.data(), stride, rows, columns, y.data(), rows);
+  check("stored across" + size, exactly(stored, columns * rows), y);
+  out = room<c10::BFloat16>(columns * rows);
+  kernels.bfloat16.store_across(block.data(), stride, rows, columns, out.data(), rows);
+  std::vector<c10::BFloat16> rounded(stored.begin(), stored.end());
+  check("stored across and rounded" + size, exactly(rounded, columns * rows), out);
+}
+
 }  // namespace
 
 void check_gemm(const Kernels& kernels) {
   check_type<float>(kernels);
   check_type<c10::BFloat16>(kernels);
+  for (const int64_t rows : {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 100, 128}) {
+    for (const int64_t columns : {1, 2, 15, 16, 30, 33, 48, 64, 98}) check_packing(kernels, rows, columns);
+  }
 }
 
 }  // namespace magic

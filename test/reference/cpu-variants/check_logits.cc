@@ -56,8 +56,12 @@ void check_row(const Kernels& kernels, const std::string& kind, const std::vecto
   kernels.logit_weights(logits.data(), count, scale, largest, result.data());
   check("weights of logits " + name, weights, result);
   result = guarded(logits);
-  kernels.logit_gradient(result.data(), count, scale, largest, kA, kB);
+  kernels.float32.logit_gradient(result.data(), count, scale, largest, kA, kB, result.data());
   check("gradient of logits " + name, gradient, result);
+  for (Expected& each : gradient) each.slack += kStep<c10::BFloat16> / 2 * std::abs(each.value);
+  auto rounded = room<c10::BFloat16>(count);
+  kernels.bfloat16.logit_gradient(logits.data(), count, scale, largest, kA, kB, rounded.data());
+  check("bfloat16 gradient of logits " + name, gradient, rounded);
 }
 
 }  // namespace

@@ -1,0 +1,168 @@
+#include "policy/bfloat16_gemm.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/native/CPUBlas.h>
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "cpu/kernels.h"
+#include "policy/linear.h"
+
+namespace magic {
+
+namespace {
+
+using at::native::cpublas::brgemm;
+using at::native::cpublas::brgemm_release;
+using c10::BFloat16;
+
+// The inner axis is multiplied in slices, so that the blocks stay in the second-level cache, and comes in whole steps
+// of the instructions.
+constexpr int64_t kSlice = 1024, kStep = 32;
+// A panel's columns come in whole vectors: few widths, as a kernel is compiled for each.
+constexpr int64_t kWidth = 16;
+
+int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
+
+// Rows of each block, at most kProductRows: where there are few blocks, as many for every thread.
+int64_t rows_of_block(int64_t rows) {
+  const int64_t threads = at::get_num_threads(), blocks = blocks_of(rows, kProductRows);
+  return blocks >= 8 * threads ? kProductRows : round_up(blocks_of(rows, round_up(blocks, threads)), kWidth);
+}
+
+bool has_rows(const at::Tensor& t) {
+  return t.is_cpu() && t.scalar_type() == at::kBFloat16 && t.dim() == 2 && t.stride(1) == 1 && t.stride(0) >= t.size(1);
+}
+
+// Runs body(i) for [0, count) on all threads, each taking the next.
+template <typename Body>
+void share(int64_t count, const Body& body) {
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), count), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t thread = begin; thread < end; thread++) {
+      for (int64_t i = next++; i < count; i = next++) body(i);
+    }
+    brgemm_release();
+  });
+}
+
+// A block's sums, in the cache.
+struct alignas(64) Block {
+  float sums[kProductRows * kProductPanel];
+};
+
+template <typename T>
+void multiply(const at::Tensor& x, const at::Tensor& w, at::Tensor& out) {
+  const int64_t m = x.size(0), n = w.size(0), k = x.size(1), w_stride = w.stride(0);
+  const auto *left = x.const_data_ptr<BFloat16>(), *weight = w.const_data_ptr<BFloat16>();
+  T* y = out.mutable_data_ptr<T>();
+  // Rows of w are taken as they lie: of decoding, whose rows are few, they are nearly all there is to read. The rows of
+  // x are packed.
+  const int64_t panels = blocks_of(m, kProductPanel);
+  const at::Tensor packed = at::empty({panels * kProductPanel * k}, x.options());
+  auto* pairs = packed.mutable_data_ptr<BFloat16>();
+  const auto width_of = [m](int64_t panel) {
+    return round_up(std::min(kProductPanel, m - panel * kProductPanel), kWidth);
+  };
+  const auto pack = [&](int64_t panel) {
+    const int64_t first = panel * kProductPanel, columns = std::min(kProductPanel, m - first), width = width_of(panel);
+    BFloat16* to = pairs + first * k;
+    if (width > columns) std::memset(static_cast<void*>(to), 0, width * k * sizeof(BFloat16));
+    kernels().pack.across(left + first * x.stride(0), x.stride(0), columns, k, to, width);
+  };
+  at::parallel_for(0, panels, blocks_of(1 << 16, kProductPanel * k), [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; panel++) pack(panel);
+  });
+  const auto store = kernels().rows<T>().store_across;
+  const int64_t most_rows = rows_of_block(n);
+  share(blocks_of(n, most_rows), [&](int64_t block) {
+    Block product;
+    const int64_t row = block * most_rows, rows = std::min(most_rows, n - row);
+    for (int64_t panel = 0; panel < panels; panel++) {
+      const int64_t first = panel * kProductPanel, width = width_of(panel);
+      for (int64_t at = 0; at < k; at += kSlice) {
+        brgemm(rows, width, std::min(kSlice, k - at), w_stride, width, width, at > 0, weight + row * w_stride + at,
+               pairs + first * k + at * width, product.sums);
+      }
+      store(product.sums, width, rows, std::min(kProductPanel, m - first), y + first * n + row, n);
+    }
+  });
+}
+
+// One slice of the inner axis: k rows of a and b.
+void add_slice(float* sum, int64_t sum_stride, const BFloat16* a, int64_t a_stride, int64_t m, const BFloat16* b,
+               int64_t b_stride, int64_t n, int64_t k) {
+  const int64_t inner = round_up(k, kStep), panels = blocks_of(n, kProductPanel);
+  const at::Tensor packed = at::empty({inner * n}, at::kBFloat16);
+  auto* pairs = packed.mutable_data_ptr<BFloat16>();
+  const auto width_of = [n](int64_t panel) { return std::min(kProductPanel, n - panel * kProductPanel); };
+  at::parallel_for(0, panels, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; panel++) {
+      const int64_t first = panel * kProductPanel, width = width_of(panel), there = round_up(k, 2);
+      BFloat16* to = pairs + first * inner;
+      kernels().pack.along(b + first, b_stride, k, width, to);
+      std::memset(static_cast<void*>(to + there * width), 0, (inner - there) * width * sizeof(BFloat16));
+    }
+  });
+  const at::Tensor transposes = at::empty({at::get_num_threads(), kProductRows * inner}, at::kBFloat16);
+  const int64_t most_rows = rows_of_block(m);
+  share(blocks_of(m, most_rows), [&](int64_t block) {
+    auto* across = transposes.mutable_data_ptr<BFloat16>() + at::get_thread_num() * kProductRows * inner;
+    const int64_t row = block * most_rows, rows = std::min(most_rows, m - row);
+    kernels().pack.transpose(a + row, a_stride, k, rows, across, inner);
+    for (int64_t r = 0; r < rows && inner > k; r++) {
+      std::memset(static_cast<void*>(across + r * inner + k), 0, (inner - k) * sizeof(BFloat16));
+    }
+    for (int64_t panel = 0; panel < panels; panel++) {
+      const int64_t first = panel * kProductPanel, width = width_of(panel);
+      brgemm(rows, width, inner, inner, width, sum_stride, true, across, pairs + first * inner,
+             sum + row * sum_stride + first);
+    }
+  });
+}
+
+}  // namespace
+
+bool has_bfloat16_gemm() {
+  static const bool has = [] {
+    if (multiplies_in_float32(at::kCPU, at::kBFloat16)) return false;
+    const BFloat16 ones[kStep * kWidth] = {};
+    float sums[kWidth * kWidth];
+    try {
+      brgemm(kWidth, kWidth, kStep, kStep, kWidth, kWidth, false, ones, ones, sums);
+      brgemm_release();
+    } catch (const std::exception&) {
+      return false;  // a libtorch without these kernels, or a processor that they don't know
+    }
+    return true;
+  }();
+  return has;
+}
+
+bool bfloat16_gemm_takes(const at::Tensor& x, const at::Tensor& w) {
+  return adds_bfloat16_gemm(x, w) && x.numel() > 0 && x.size(1) % 2 == 0 && x.stride(0) % 2 == 0;
+}
+
+at::Tensor bfloat16_gemm(const at::Tensor& x, const at::Tensor& w, at::ScalarType type) {
+  at::Tensor y = at::empty({x.size(0), w.size(0)}, x.options().dtype(type));
+  type == at::kFloat ? multiply<float>(x, w, y) : multiply<BFloat16>(x, w, y);
+  return y;
+}
+
+bool adds_bfloat16_gemm(const at::Tensor& a, const at::Tensor& b) {
+  return has_rows(a) && has_rows(b) && has_bfloat16_gemm();
+}
+
+void add_bfloat16_gemm(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b) {
+  for (int64_t at = 0; at < a.size(0); at += kSlice) {
+    add_slice(sum.mutable_data_ptr<float>(), sum.stride(0), a.const_data_ptr<BFloat16>() + at * a.stride(0),
+              a.stride(0), a.size(1), b.const_data_ptr<BFloat16>() + at * b.stride(0), b.stride(0), b.size(1),
+              std::min(kSlice, a.size(0) - at));
+  }
+}
+
+}  // namespace magic
