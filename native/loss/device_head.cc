@@ -9,6 +9,7 @@
 
 #include "cuda/device_kernels.h"
 #include "loss/logits.h"
+#include "loss/surrogate.h"
 #include "policy/linear.h"
 
 namespace magic {
@@ -149,14 +150,15 @@ HeadFinish head_backward_on_device(const at::Tensor& hidden, const at::Tensor& w
       tokens.count, weight.device());
   at::Tensor means;  // [2, N] log-ratios and corrections of each token's sequence
   const double cap = options.importance_sampling_cap;
-  if (options.sequence_ratio && tokens.old_logprobs) {
+  if (needs_sequence_means(tokens, options)) {
     head.for_chunks([](int64_t, int64_t) {});
     const std::vector<int64_t> offsets = offsets_of(tokens);
     const auto sequences = static_cast<int64_t>(offsets.size()) - 1;
     const at::Tensor ends = upload_values(offsets.data(), sequences + 1, at::kLong, weight.device());
     means = at::empty({2, tokens.count}, weight.options().dtype(at::kDouble));
     double* to = means.mutable_data_ptr<double>();
-    const SequenceMeansOf args{head.logprobs(), values.at(2), values.at(4), ends.const_data_ptr<int64_t>(),
+    const float* old_logprobs = tokens.old_logprobs ? values.at(2) : head.logprobs();
+    const SequenceMeansOf args{head.logprobs(), old_logprobs, values.at(4), ends.const_data_ptr<int64_t>(),
                                sequences,       cap,          to,           to + tokens.count};
     head.queue().run(&DeviceKernels::sequence_means, args);
   }

@@ -31,12 +31,12 @@ std::vector<double> sequence_log_ratios(const HeadTokens& tokens, const float* l
   return ratios;
 }
 
-std::vector<double> sequence_corrections(const HeadTokens& tokens, double cap) {
+std::vector<double> sequence_corrections(const HeadTokens& tokens, const float* old_logprobs, double cap) {
   std::vector<double> corrections(tokens.count);
   for (int64_t begin = 0, end = 0; begin < tokens.count; begin = end) {
     double sum = 0;
     for (; end < tokens.count && tokens.sequences[end] == tokens.sequences[begin]; end++) {
-      sum += std::min(std::exp(static_cast<double>(tokens.old_logprobs[end]) - tokens.sampler_logprobs[end]), cap);
+      sum += std::min(std::exp(static_cast<double>(old_logprobs[end]) - tokens.sampler_logprobs[end]), cap);
     }
     std::fill(corrections.begin() + begin, corrections.begin() + end, sum / static_cast<double>(end - begin));
   }

@@ -17,7 +17,13 @@ struct TokenGradient {
 std::vector<double> sequence_log_ratios(const HeadTokens& tokens, const float* logprobs);
 
 // min(pi_old / pi_sampler, cap) of each token's sequence, the mean over its tokens.
-std::vector<double> sequence_corrections(const HeadTokens& tokens, double cap);
+std::vector<double> sequence_corrections(const HeadTokens& tokens, const float* old_logprobs, double cap);
+
+// Whether what a token's gradient is depends on all log-probs of its sequence. Without old log-probs the ratio is 1,
+// but the weights against the sampler still have a mean.
+inline bool needs_sequence_means(const HeadTokens& tokens, const LossOptions& options) {
+  return options.sequence_ratio && (tokens.old_logprobs || options.importance_sampling_cap > 0);
+}
 
 // One value a token, the same for all tokens of a sequence; empty where the ratio, or the weight, is the token's own.
 struct SequenceMeans {

@@ -165,6 +165,7 @@ LOSSES = [
     ("sampler", dict(importanceSamplingCap=1.2)),
     ("old sampler", dict(importanceSamplingCap=1.2)),
     ("old sampler", dict(importanceSamplingCap=3.5)),
+    ("sampler", dict(ratioLevel="sequence", importanceSamplingCap=1.2)),
     ("old", dict(ratioLevel="sequence")),
     ("old", dict(ratioLevel="sequence", clipLow=0.04, clipHigh=0.03)),
     ("old mask", dict(ratioLevel="sequence", clipLow=0.04, clipHigh=0.03)),
