@@ -1,25 +1,32 @@
 import { join } from 'node:path'
-import { recipeOf } from '../config/recipe.ts'
 import type { SftConfig, TrainConfig } from '../config/schema.ts'
 import { gibibytes } from '../metrics/resource-report.ts'
 import type { Device, ModelShape } from '../native/contract.ts'
-import { type MemoryPrediction, predictMemory, type RunSizes } from '../policy/memory.ts'
+import { type MemoryPrediction, predictMemory } from '../policy/memory.ts'
 import { modelShape } from '../policy/model-config.ts'
 import { readJson } from '../policy/read-json.ts'
-import { resolveStages, type Stage } from '../stage/resolve-stages.ts'
+import { runSizes } from './run-sizes.ts'
+import { type SmallCache, smallCache } from './small-cache.ts'
 
-/** A cache's blocks are whole: what the last one of a sequence may hold unused, tokens. */
-const blockRest = 15
+/** What a run takes, and the cache in it that is too small for one sequence. */
+export interface RunMemory extends MemoryPrediction {
+  smallCache?: SmallCache | undefined
+}
 
 /**
- * What a training run takes at most: of the stage that takes most, with prompts and responses of their full length.
+ * What a training run takes at most: of the stage that takes most, with prompts and responses of their full length. What
+ * the longest sequence lacks is that of the stage in which it lacks most.
  *
  * @throws NativeError where config.json cannot be used, or the addon is missing
  */
-export async function predictRunMemory(config: TrainConfig): Promise<MemoryPrediction> {
+export async function predictRunMemory(config: TrainConfig): Promise<RunMemory> {
   const shape = await shapeOf(config.model)
-  const predictions = resolveStages(recipeOf(config)).map((stage) => predictMemory(shape, stageSizes(config, stage)))
-  return predictions.reduce((most, each) => (each.peak > most.peak ? each : most))
+  const stages = runSizes(config).map((sizes) => predictMemory(shape, sizes))
+  const { leastActivations, activationBudget } = most(stages, (each) => each.leastActivations - each.activationBudget)
+  return {
+    ...most(stages, ({ peak }) => peak),
+    ...{ leastActivations, activationBudget, smallCache: smallCache(config, shape) },
+  }
 }
 
 /** The same of supervised fine-tuning. */
@@ -34,9 +41,9 @@ export async function predictSftMemory(config: SftConfig): Promise<MemoryPredict
   })
 }
 
-/** The prediction on one line, and on a second one what does not fit. */
-export function describeMemory(memory: MemoryPrediction): string {
-  const { recomputedLayers: again, leastActivations: least, activationBudget: budget } = memory
+/** The prediction on one line, and on others what does not fit. */
+export function describeMemory(memory: RunMemory): string {
+  const { recomputedLayers: again, leastActivations: least, activationBudget: budget, smallCache: cache } = memory
   const parts = [
     `process ${gibibytes(memory.process)}`,
     `weights ${gibibytes(memory.weights)}`,
@@ -55,6 +62,10 @@ export function describeMemory(memory: MemoryPrediction): string {
     )
   else if (memory.peak - memory.process > memory.free)
     lines.push('memory: that is more than is free; lower maxTokensPerMicroBatch or kvCacheBytes')
+  if (cache)
+    lines.push(
+      `memory: kvCacheBytes is ${cache.kvCacheBytes}: the longest sequence of ${cache.where} takes ${cache.needed}; give at least that, or 0 for half of what is free`,
+    )
   return lines.join('\n')
 }
 
@@ -63,36 +74,6 @@ async function shapeOf(model: string): Promise<ModelShape> {
   return modelShape((await readJson(path, 'give a Hugging Face model folder')) as Record<string, unknown>, path)
 }
 
-function stageSizes(config: TrainConfig, stage: Stage): RunSizes {
-  const { maxPromptLength: prompt, evaluation } = config
-  const { promptsPerStep, promptsPerUpdate = promptsPerStep, groupSize, maxResponseLength: response } = stage
-  const {
-    maxTokensPerMicroBatch,
-    activationBytes,
-    activationCheckpointing,
-    gradientDtype,
-    maxBatchSize,
-    kvCacheBytes,
-  } = stage
-  const rows = Math.min(maxTokensPerMicroBatch, promptsPerUpdate * (prompt + groupSize * (response - 1)))
-  const cached = (sequences: number, samples: number, length: number) =>
-    sequences * (length + blockRest) + Math.ceil(sequences / samples) * (prompt + blockRest)
-  const sampled = Math.min(maxBatchSize, promptsPerStep * groupSize)
-  const evaluated =
-    evaluation.data === undefined
-      ? 0
-      : cached(maxBatchSize, evaluation.samples, evaluation.maxResponseLength ?? config.maxResponseLength)
-  return {
-    ...{ device: config.device as Device, dtype: config.dtype, lora: config.lora },
-    reference: stage.klCoefficient > 0 && !config.lora,
-    ...{ sequenceRows: prompt + response - 1, sequenceResponses: response },
-    // A prompt's last row predicts the first token of each response.
-    ...{
-      microBatchRows: rows,
-      microBatchResponses: Math.min(promptsPerUpdate * groupSize * response, rows + groupSize),
-    },
-    ...{ activationBytes, activationCheckpointing, gradientDtype, kvCacheBytes },
-    batchSize: evaluated > 0 ? maxBatchSize : sampled,
-    cachedTokens: Math.max(cached(sampled, groupSize, response), evaluated),
-  }
+function most<T>(all: readonly T[], by: (each: T) => number): T {
+  return all.reduce((best, each) => (by(each) > by(best) ? each : best))
 }

@@ -34,7 +34,7 @@ test.serial('help, version and wrong usage', async (t) => {
 
 test.serial('a dry run prints the resolved config and writes nothing', async (t) => {
   const { folder, config } = await tinyRun(t)
-  const { code, stdout } = await run('train', '-c', config, 'steps=9', '--dry-run')
+  const { code, stdout } = await run('train', '-c', config, 'steps=9', 'kvCacheBytes=1', '--dry-run')
   t.is(code, 0)
   const resolved = parse(stdout)
   t.is(resolved.steps, 9)
@@ -42,7 +42,17 @@ test.serial('a dry run prints the resolved config and writes nothing', async (t)
   t.is(resolved.promptsPerUpdate, 4)
   t.regex(stdout, /^steps: 9 +# override 'steps=9'$/m)
   t.regex(stdout, /^promptsPerUpdate: 4 +# follows from promptsPerStep$/m)
+  t.regex(stdout, /^# memory: kvCacheBytes is 1: the longest sequence of the run takes \d+; give at least that/m)
   await t.throwsAsync(readFile(join(folder, 'out/config.yaml')), { code: 'ENOENT' })
+})
+
+test.serial('a sequence that does not fit in a stage is told of, also where another stage takes most', async (t) => {
+  const { config } = await tinyRun(t)
+  const stages = 'stages=[{ maxResponseLength: 64 }, { maxResponseLength: 4, activationBytes: 1 }]'
+  t.regex(
+    (await run('train', '-c', config, stages, '--dry-run')).stdout,
+    /^# memory: the longest sequence does not fit/m,
+  )
 })
 
 test.serial('presets are listed, and one is printed as YAML', async (t) => {

@@ -1,6 +1,8 @@
 import test, { type ExecutionContext } from 'ava'
 import { type GenerateOptions, type GeneratePrompt, Policy } from '../../src/index.ts'
 import type { NativeGenerateStats } from '../../src/native/generation-contract.ts'
+import { modelShape } from '../../src/policy/model-config.ts'
+import { BLOCK_SLOTS, cacheBytes } from '../../src/rollout/kv-cache.ts'
 import { config } from './tiny.ts'
 
 async function policyOf(t: ExecutionContext): Promise<Policy> {
@@ -32,15 +34,8 @@ function same(t: ExecutionContext, actual: Outcome, expected: Outcome): void {
   }
 }
 
-/** Keys and values in float32, each layer. */
-function bytesOf(blocks: number): number {
-  const { num_hidden_layers, num_key_value_heads, hidden_size, num_attention_heads, head_dim } =
-    config() as unknown as {
-      [key: string]: number | undefined
-    }
-  const width = num_key_value_heads! * (head_dim ?? hidden_size! / num_attention_heads!)
-  return blocks * 16 * 2 * num_hidden_layers! * width * 4
-}
+/** Keys and values in so many blocks. */
+const bytesOf = (blocks: number) => cacheBytes(modelShape(config()), 'float32', blocks * BLOCK_SLOTS)
 
 const prompts = Array.from({ length: 4 }, (_, salt) => ({ promptTokenIds: tokens(20 + salt, salt), n: 3 }))
 

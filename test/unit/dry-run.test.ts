@@ -143,6 +143,11 @@ test('the memory of a run is told in comments, or why it is not', async (t) => {
     tight,
     /\n# memory: the longest sequence does not fit: it takes 0.25 GiB .*, there are 0.13; lower maxResponse/,
   )
+  const smallCache = { where: 'stage 2', kvCacheBytes: 1000, needed: 4096 }
+  t.regex(
+    await memoryComment(async () => ({ ...memory, smallCache })),
+    /\n# memory: kvCacheBytes is 1000: the longest sequence of stage 2 takes 4096; give at least that, or 0 for half/,
+  )
   const failure = new NativeError('LIBTORCH_MISSING', 'there is no libtorch\nrun: magic-grpo libtorch')
   t.is(await memoryComment(() => Promise.reject(failure)), '# memory: not predicted: there is no libtorch')
   await t.throwsAsync(
