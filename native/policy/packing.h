@@ -51,8 +51,8 @@ struct Packing {
 using Fits = std::function<bool(int64_t rows, int64_t responses)>;
 
 // Splits a batch into packings that fit (one sequence at least), sequences in order. The last token of a response is
-// never a row: nothing is predicted from it. Blocks are built when a packing's turn comes: their masks are on the
-// device.
+// never a row: nothing is predicted from it. Without blocks, whose masks lie on the device: they are built when a
+// packing's turn comes.
 std::vector<Packing> pack(const Batch& batch, const Fits& fits, bool share_prompts);
 
 }  // namespace magic

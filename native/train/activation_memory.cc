@@ -75,8 +75,14 @@ int64_t ActivationMemory::copies(int64_t rows) const {
   return widens_ ? (hidden * gate_up + std::min(rows, kWidenedRows) * (hidden + gate_up)) * kFloatBytes : 0;
 }
 
+// Of all attention blocks, at most: a float32 for each row of a block and row of the packing.
+int64_t ActivationMemory::masks(int64_t rows) const {
+  return cpu_ ? 0 : std::min(kAttentionBlockRows, rows) * rows * kFloatBytes;
+}
+
+// Scores of a block with every row of the packing for a key: for a head as many as all masks have.
 int64_t ActivationMemory::attention_blocks(int64_t rows) const {
-  return cpu_ ? 0 : shape_.head_count * std::min(kAttentionBlockRows, rows) * rows * kFloatBytes * kBlockTensors;
+  return shape_.head_count * kBlockTensors * masks(rows);
 }
 
 int64_t ActivationMemory::head(int64_t responses, int64_t logit_rows, bool backward) const {
@@ -96,7 +102,7 @@ int64_t ActivationMemory::head(int64_t responses, int64_t logit_rows, bool backw
 }
 
 int64_t ActivationMemory::training(int64_t rows, int64_t responses, MicroBatchPlan plan) const {
-  const int64_t always = rows * (kRowBytes + shape_.head_dim * kFloatBytes) + responses * kResponseBytes;
+  const int64_t always = rows * (kRowBytes + shape_.head_dim * kFloatBytes) + responses * kResponseBytes + masks(rows);
   int64_t kept = 0, most = 0;
   for (int64_t i = 0; i < shape_.layer_count; i++) {
     const LayerBytes bytes = layer(plan.recompute.of(i));
@@ -116,7 +122,7 @@ int64_t ActivationMemory::training(int64_t rows, int64_t responses, MicroBatchPl
 }
 
 int64_t ActivationMemory::scoring(int64_t rows, int64_t responses, int64_t logit_rows) const {
-  return rows * (kRowBytes + shape_.head_dim * kFloatBytes + layer(Recompute::kLayer).forward) +
+  return rows * (kRowBytes + shape_.head_dim * kFloatBytes + layer(Recompute::kLayer).forward) + masks(rows) +
          attention_blocks(rows) + copies(rows) + responses * (hidden_ + kResponseBytes) +
          head(responses, logit_rows, false);
 }

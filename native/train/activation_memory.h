@@ -49,6 +49,7 @@ class ActivationMemory {
   };
   LayerBytes layer(Recompute recompute) const;
   int64_t attention_work(bool backward) const;  // bytes a row
+  int64_t masks(int64_t rows) const;
   int64_t attention_blocks(int64_t rows) const;
   int64_t copies(int64_t rows) const;
   int64_t head(int64_t responses, int64_t logit_rows, bool backward) const;

@@ -62,8 +62,9 @@ StepStats accumulate_gradients(Policy& policy, const TrainingBatch& batch, const
   HeadSums sums;
   double difference = 0;
   const Fits fits = budget.fits(options.max_tokens_per_micro_batch);
-  for (Packing& packing : pack(batch, fits, options.share_prompts, weights.device)) {
+  for (Packing& next : pack(batch, fits, options.share_prompts)) {
     cancel.check();
+    Packing packing = std::move(next);  // its masks go with it
     packing.keep(batch.loss_mask);
     const int64_t rows = packing.token_count(), responses = static_cast<int64_t>(packing.rows.size());
     if (responses == 0) continue;
@@ -71,6 +72,7 @@ StepStats accumulate_gradients(Policy& policy, const TrainingBatch& batch, const
     const MicroBatchPlan plan = memory.plan(rows, responses, budget.bytes(), options.activation_checkpointing);
     saved.plan = plan.recompute;
     tried = memory.training(rows, responses, plan);
+    packing.build_blocks(weights.device);
     const MicroBatch micro_batch(policy.shape(), weights, packing);
     at::Tensor hidden = micro_batch.forward(&saved);
     const PackedTokens tokens(packing, batch, weights_of_tokens);
@@ -122,11 +124,13 @@ Scores score(Policy& policy, const Batch& batch, const ScoreOptions& options, co
   ActivationBudget budget(policy, memory, Pass::kScoring, options.activation_bytes, 0);
   scores.memory_retries = budget.retry(batch, [&](int64_t& tried) {
     scores.micro_batches = scores.activation_bytes = 0;
-    for (const Packing& packing : pack(batch, budget.fits(options.max_tokens_per_micro_batch), true, weights.device)) {
+    for (Packing& next : pack(batch, budget.fits(options.max_tokens_per_micro_batch), true)) {
       cancel.check();
+      Packing packing = std::move(next);  // its masks go with it
       const int64_t rows = packing.token_count(), responses = static_cast<int64_t>(packing.rows.size());
       const int64_t logit_rows = memory.scoring_logit_rows(rows, responses, budget.bytes());
       tried = memory.scoring(rows, responses, logit_rows);
+      packing.build_blocks(weights.device);
       const at::Tensor hidden = MicroBatch(policy.shape(), weights, packing).forward(nullptr);
       std::vector<float> logprobs(responses), entropy(responses);
       head_score(hidden, weights.head().value, logit_rows, packing.targets.data(), options.temperature, logprobs.data(),

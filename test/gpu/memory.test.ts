@@ -1,8 +1,11 @@
 import test, { type ExecutionContext } from 'ava'
+import { Policy } from '../../src/index.ts'
 import { loadAddon, withoutCuda } from '../../src/native/load.ts'
 import { predictMemory } from '../../src/policy/memory.ts'
 import { modelShape } from '../../src/policy/model-config.ts'
 import { qwen3 } from '../reference/device-shape.ts'
+import { packSequences } from '../reference/golden.ts'
+import { Random } from '../reference/random.ts'
 
 const { cudaAvailable, libtorch } = loadAddon().versions()
 const absent = cudaAvailable ? undefined : (withoutCuda() ?? `libtorch ${libtorch} sees no CUDA device here`)
@@ -24,4 +27,21 @@ test.serial('what a run on CUDA takes is predicted before there is anything on t
   })
   t.true(free > 2 ** 30, `${free} bytes free`)
   t.true(activations > 0)
+})
+
+// A mask has 256 KiB for 256 rows: of all 64 micro-batches together 32 MiB.
+test.serial('attention on CUDA has its masks for a micro-batch at a time', async (t) => {
+  if (skipped(t)) return
+  using policy = await Policy.create(qwen3, { device: 'cuda', dtype: 'float32', seed: 5n })
+  const peak = async (count: number) => {
+    const random = new Random(3)
+    const sequences = Array.from({ length: count }, () => Array.from(random.integers(257, 331)))
+    const of = <Value>(value: Value) => sequences.map(() => value)
+    const batch = packSequences(sequences, of(4), of(1))
+    const stats = await policy.computeGradients(batch, { maxTokensPerMicroBatch: 512 })
+    t.is(stats.microBatches, count / 2)
+    return stats.peakMemoryBytes
+  }
+  const [few, many] = [await peak(4), await peak(128)]
+  t.true(many - few < 2 ** 20, `${few} bytes for 2 micro-batches, ${many} for 64`)
 })
