@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dataPaths } from '../data/load-prompts.ts'
+import { namedVerifier } from '../verify/verifier-names.ts'
 import { completed } from './complete.ts'
 import { ConfigError } from './config-error.ts'
 import { type ConfigSource, filePath, type PathResolver, type ResolvedConfig, resolveConfig } from './load.ts'
@@ -72,7 +73,7 @@ export async function requireFiles(key: string, paths: string | readonly string[
 
 /** The file part of `./reward.ts#name`; a built-in verifier stays its name. */
 export const verifierPath: PathResolver = (spec, base) =>
-  /\.[cm]?[jt]s(#.*)?$/.test(spec) ? filePath(spec, base) : spec
+  typeof namedVerifier(spec) === 'object' ? filePath(spec, base) : spec
 
 async function isFile(path: string): Promise<boolean> {
   return stat(path).then(

@@ -1,6 +1,10 @@
 import { z } from 'zod'
+import { namedVerifier, verifierHint } from '../verify/verifier-names.ts'
 
-const name = z.string().min(1)
+const name = z
+  .string()
+  .min(1)
+  .refine(namedVerifier, { error: ({ input }) => `unknown verifier; ${verifierHint(String(input))}` })
 
 const sum = z.strictObject({
   sum: z

@@ -9,8 +9,8 @@ import { MathVerifier, type MathVerifierOptions } from './math/math-verifier.ts'
 import { RoutedVerifier } from './routed-verifier.ts'
 import { type SumPart, SumVerifier } from './sum-verifier.ts'
 import type { RewardFunction, Verifier } from './verifier.ts'
+import { type BuiltIn, namedVerifier, verifierHint } from './verifier-names.ts'
 
-const SCRIPT = /\.[cm]?[jt]s$/
 const TYPESCRIPT = /\.[cm]?ts$/
 
 /** One reward of a weighted sum. */
@@ -79,21 +79,10 @@ export async function loadVerifier(
 }
 
 async function loadNamed(spec: string, baseDir: string, settings: VerifierSettings): Promise<Verifier> {
-  if (spec === 'math') return new MathVerifier(settings.math)
-  if (spec === 'code') return new CodeVerifier(settings.code)
-  if (spec === 'format') return new FormatVerifier(settings.format)
-  if (spec === 'length') {
-    if (settings.length) return new LengthVerifier(settings.length)
-    throw new Error("verifier 'length' needs its limits in tokens: length: { short: 512, long: 4096 }")
-  }
-  const hash = spec.lastIndexOf('#')
-  const file = hash < 0 ? spec : spec.slice(0, hash)
-  const name = hash < 0 ? 'default' : spec.slice(hash + 1)
-  if (!SCRIPT.test(file)) {
-    throw new Error(
-      `verifier '${spec}' is not known: use 'math', 'code', 'format', 'length', or a function of your own as './reward.ts#name'`,
-    )
-  }
+  const named = namedVerifier(spec)
+  if (named === undefined) throw new Error(`verifier '${spec}' is not known; ${verifierHint(spec)}`)
+  if (typeof named === 'string') return builtIn(named, settings)
+  const { file, export: name } = named
   const path = resolve(baseDir, file)
   const exports = await importFile(path, spec)
   const reward = exports[name]
@@ -111,6 +100,14 @@ async function loadNamed(spec: string, baseDir: string, settings: VerifierSettin
     )
   }
   return new FunctionVerifier(`./${basename(path)}#${name}`, reward as RewardFunction)
+}
+
+function builtIn(name: BuiltIn, settings: VerifierSettings): Verifier {
+  if (name === 'math') return new MathVerifier(settings.math)
+  if (name === 'code') return new CodeVerifier(settings.code)
+  if (name === 'format') return new FormatVerifier(settings.format)
+  if (settings.length) return new LengthVerifier(settings.length)
+  throw new Error("verifier 'length' needs its limits in tokens: length: { short: 512, long: 4096 }")
 }
 
 async function importFile(path: string, spec: string): Promise<Record<string, unknown>> {

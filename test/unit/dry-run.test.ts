@@ -58,7 +58,7 @@ test('what is printed resolves to itself, whatever the stages set anew', async (
     'aggregation: sequence-mean-token-sum\nstages: [{ maxResponseLength: 7 }, { aggregation: token-mean }]\n',
     'rejection: { refill: true }\nstages: [{ promptsPerStep: 999 }, { promptsPerStep: 999, rejection: { refill: false } }]\n',
     'stages: [{ rejection: { refill: true }, until: { window: 3 } }]\n',
-    'verifier: "a # b"\ndata: { train: rows.jsonl, systemPrompt: "one\\ntwo # three #\\u0001\\n", promptSuffix: "  x\\n\\n" }\n',
+    'verifier: "./a # b.ts#c"\ndata: { train: rows.jsonl, systemPrompt: "one\\ntwo # three #\\u0001\\n", promptSuffix: "  x\\n\\n" }\n',
   ]) {
     const { folder, file } = await workspace(
       t,

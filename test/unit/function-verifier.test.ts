@@ -84,7 +84,10 @@ console.log(JSON.stringify(await verifier.verify({ response: 'yes', answer: 'yes
 test('what cannot be loaded is named with what there is', async (t) => {
   const dir = await folder('errors')
   const fails = (spec: string, message: RegExp) => t.throwsAsync(loadVerifier(spec, dir), { message })
-  await fails('maths', /verifier 'maths' is not known: use 'math', .* or .*'.\/reward.ts#name'/)
+  await fails(
+    'maths',
+    /verifier 'maths' is not known; did you mean 'math'\? There are 'math', .* as '.\/reward.ts#name'/,
+  )
   await fails('./absent.ts#f', /no such file: .*absent.ts/)
   await fails('./reward.ts#f', /reward.ts has no export 'f'; it has .*#agrees/)
   await fails('./reward.mjs', /has no default export; it has #agrees/)

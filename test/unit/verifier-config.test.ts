@@ -45,6 +45,23 @@ test('a verifier of no known form is an error that says the forms', async (t) =>
     ['verifier: { bySource: {} }', /verifier/],
     ['verifier: { sum: [] }', /verifier/],
     ['verifier: 5', /'verifier'.*\{ sum: \[\{ verifier, weight \}\] \}/s],
+    [
+      'verifier: mth',
+      /run.yaml:6: 'verifier': unknown verifier; did you mean 'math'\? There are 'math', 'code', .*; got "mth"/,
+    ],
+    [
+      'verifier: { sum: [{ verifier: math }, { verifier: fromat }] }',
+      /'verifier.sum.1.verifier'.*did you mean 'format'/,
+    ],
+    [
+      'verifier: { sum: [{ verifier: math }], correct: maths }',
+      /'verifier.correct': unknown verifier; did you mean 'math'/,
+    ],
+    ['verifier: { byAbility: { math: math, code: cod } }', /'verifier.byAbility.code'.*did you mean 'code'/],
+    [
+      'verifier: { bySource: { a: { sum: [{ verifier: ./reward.py }] } } }',
+      /'verifier.bySource.a.sum.0.verifier': .*there are 'math'/,
+    ],
     ['length: { short: 5, long: 5 }', /length\.long.*more than short/s],
   ] as const) {
     const { file } = await workspace(t, `${minimal}\n${yaml}`)
