@@ -33,6 +33,7 @@ export function performanceMetrics(
   const stepSeconds = ['rollout', 'verify', 'update'].reduce((sum, phase) => sum + clock.seconds(phase), 0)
   const total = (sequences: readonly SharedPrompt[], count: (each: SharedPrompt) => number) =>
     sequences.reduce((sum, each) => sum + count(each), 0)
+  const last = updates.at(-1)
   const rate = (amount: number, seconds: number) => (seconds === 0 ? 0 : amount / seconds)
   return {
     ...counts.metrics(),
@@ -50,7 +51,8 @@ export function performanceMetrics(
     'perf/peak_flops': peakFlops,
     'perf/activation_bytes': Math.max(0, ...updates.map(({ activationBytes }) => activationBytes)),
     'perf/recomputed_layers': Math.max(0, ...updates.map(({ recomputedLayers }) => recomputedLayers)),
-    'perf/peak_memory_bytes': updates.at(-1)?.peakMemoryBytes ?? process.resourceUsage().maxRSS * 1024,
+    // Only an update measures it where the policy lives: the host's memory would say nothing of a device.
+    ...(last && { 'perf/peak_memory_bytes': last.peakMemoryBytes }),
   }
 }
 

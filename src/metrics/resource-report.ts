@@ -19,8 +19,8 @@ export interface ResourceReport {
   /** Steps whose groups were all rejected, which changed nothing. */
   allRejected: number
   memory: {
-    /** resident (CPU) or allocated (CUDA), at its highest */
-    peakBytes: number
+    /** resident (CPU) or allocated (CUDA), at its highest; null: no step had an update, which measures it */
+    peakBytes: number | null
     /** what was predicted before the run; null: nothing was */
     predictedBytes: number | null
   }
@@ -40,9 +40,10 @@ export function resourceReport(lines: readonly Metrics[], predictedBytes: number
     share: whole === 0 ? 0 : value / whole,
     msPerToken: tokens === 0 ? 0 : (1000 * value) / tokens,
   })
+  const peaks = lines.flatMap((line) => line['perf/peak_memory_bytes'] ?? [])
   return {
     ...{ steps: lines.length, tokens, allRejected: sum('group/all_rejected') },
-    memory: { peakBytes: Math.max(0, ...lines.map((line) => line['perf/peak_memory_bytes'] ?? 0)), predictedBytes },
+    memory: { peakBytes: peaks.length > 0 ? Math.max(...peaks) : null, predictedBytes },
     phases: Object.fromEntries(phases.map((phase, index) => [phase, use(seconds[index]!)])) as ResourceReport['phases'],
   }
 }
@@ -62,7 +63,7 @@ export function resourceTable({ steps, tokens, allRejected, memory, phases: used
     `${'phase'.padEnd(10)}  seconds   share   ms a token`,
     ...rows,
     `${tokens} tokens sampled in ${steps} steps${rejected}`,
-    `memory: ${gibibytes(memory.peakBytes)} GiB at its peak${memory.predictedBytes === null ? '' : `, at most ${gibibytes(memory.predictedBytes)} predicted`}`,
+    `memory: ${memory.peakBytes === null ? 'not measured' : `${gibibytes(memory.peakBytes)} GiB at its peak`}${memory.predictedBytes === null ? '' : `, at most ${gibibytes(memory.predictedBytes)} predicted`}`,
   ].join('\n')
 }
 

@@ -116,6 +116,8 @@ test('a step without an update has numbers everywhere', (t) => {
   for (const [name, value] of Object.entries(metrics)) t.true(Number.isFinite(value), name)
   t.is(metrics['actor/loss'], 0)
   t.is(metrics['actor/updates'], 0)
+  // The host's memory would stand for that of a device.
+  t.false('perf/peak_memory_bytes' in metrics)
 })
 
 test('a skipped update is counted and in no mean', (t) => {

@@ -18,7 +18,7 @@ test('seconds, shares and milliseconds a token of each phase', (t) => {
 
 test('a run of no steps has no shares', (t) => {
   const { phases, memory } = resourceReport([])
-  t.deepEqual(memory, { peakBytes: 0, predictedBytes: null })
+  t.deepEqual(memory, { peakBytes: null, predictedBytes: null })
   t.deepEqual(phases.update, { seconds: 0, share: 0, msPerToken: 0 })
 })
 
@@ -27,4 +27,8 @@ test('the highest memory stands beside what was predicted', (t) => {
   t.deepEqual(report.memory, { peakBytes: 3 * 2 ** 30, predictedBytes: 2 ** 32 })
   t.regex(resourceTable(report), /memory: 3\.00 GiB at its peak, at most 4\.00 predicted/)
   t.regex(resourceTable(resourceReport([line(1, 0)])), /memory: 1\.00 GiB at its peak$/)
+  // A step without an update has not measured it.
+  const { 'perf/peak_memory_bytes': _, ...without } = line(2, 1)
+  t.is(resourceReport([line(1, 0), without]).memory.peakBytes, 2 ** 30)
+  t.regex(resourceTable(resourceReport([without], 2 ** 32)), /memory: not measured, at most 4\.00 predicted$/)
 })
