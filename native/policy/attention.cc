@@ -3,7 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/zeros_like.h>
+#include <ATen/ops/zeros.h>
 
 #include <cmath>
 
@@ -108,7 +108,8 @@ at::Tensor attention_backward(const Shape& shape, const Packing& packing, const 
                           d_output.contiguous(), d_qkv);
     return d_qkv;
   }
-  at::Tensor d_qkv = at::zeros_like(qkv);
+  // Each block adds to its prompt's keys and values: in float32, as on the CPU, and rounded once.
+  at::Tensor d_qkv = at::zeros(qkv.sizes(), qkv.options().dtype(at::kFloat));
   const double scale = 1.0 / std::sqrt(static_cast<double>(shape.head_dim));
   for (size_t i = 0; i < packing.blocks.size(); i++) {
     const AttentionBlock& block = packing.blocks[i];
@@ -127,7 +128,7 @@ at::Tensor attention_backward(const Shape& shape, const Packing& packing, const 
         .copy_(view.to_rows(product(d_low, k)));
     view.add_keys(d_qkv, 0, product(d_low.transpose(1, 2), q));
   }
-  return d_qkv;
+  return d_qkv.to(qkv.scalar_type());
 }
 
 }  // namespace magic

@@ -35,7 +35,8 @@ ActivationMemory::ActivationMemory(const Shape& shape, at::Device device, at::Sc
 }
 
 int64_t ActivationMemory::attention_work(bool backward) const {
-  if (!cpu_) return 0;
+  // Gradients of queries, keys and values, as sums in float32.
+  if (!cpu_) return backward && low_ ? 2 * qkv_ : 0;
   const int64_t dim = shape_.head_dim, kv_heads = shape_.key_value_head_count;
   // Keys and values by head, as rows and across; in the backward a gradient of both for each query head.
   int64_t work = kv_heads * (dim + padded(dim)) * kFloatBytes * (backward ? 2 : 1);

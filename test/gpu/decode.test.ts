@@ -1,21 +1,11 @@
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { Policy } from '../../src/index.ts'
-import { loadAddon, withoutCuda } from '../../src/native/load.ts'
 import { largestDifference } from '../reference/compare.ts'
 import { decodeRuns } from '../reference/decode-run.ts'
 import { qwen3 } from '../reference/device-shape.ts'
 import { packSequences } from '../reference/golden.ts'
 import { Random } from '../reference/random.ts'
-
-const { cudaAvailable, libtorch } = loadAddon().versions()
-const absent = cudaAvailable ? undefined : (withoutCuda() ?? `libtorch ${libtorch} sees no CUDA device here`)
-
-function skipped(t: ExecutionContext): boolean {
-  if (absent === undefined) return false
-  t.log(`not tested: ${absent}`)
-  t.pass()
-  return true
-}
+import { skipped } from './skipped.ts'
 
 // The first two steps of a size are queued kernel by kernel, the others are replayed from a graph.
 test('decode steps on CUDA, most of them from graphs, draw what the CPU draws', async (t) => {

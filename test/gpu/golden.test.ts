@@ -1,21 +1,11 @@
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { Policy } from '../../src/index.ts'
-import { loadAddon, withoutCuda } from '../../src/native/load.ts'
 import { norm, relativeError } from '../reference/compare.ts'
 import { architectures, flatTokens, loadGolden, lossOptions, sequencesOf } from '../reference/golden.ts'
-
-const { cudaAvailable, libtorch } = loadAddon().versions()
-const absent = cudaAvailable ? undefined : (withoutCuda() ?? `libtorch ${libtorch} sees no CUDA device here`)
+import { skipped } from './skipped.ts'
 
 /** What transformers computed in float64 is reached on the GPU within: float32 as on the CPU, bfloat16 by its 8 bits. */
 const bounds = { float32: 1e-4, bfloat16: 0.01 } as const
-
-function skipped(t: ExecutionContext): boolean {
-  if (absent === undefined) return false
-  t.log(`not tested: ${absent}`)
-  t.pass()
-  return true
-}
 
 for (const name of architectures) {
   const golden = loadGolden(name)

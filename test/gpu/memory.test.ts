@@ -1,21 +1,11 @@
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { Policy } from '../../src/index.ts'
-import { loadAddon, withoutCuda } from '../../src/native/load.ts'
 import { predictMemory } from '../../src/policy/memory.ts'
 import { modelShape } from '../../src/policy/model-config.ts'
 import { qwen3 } from '../reference/device-shape.ts'
 import { packSequences } from '../reference/golden.ts'
 import { Random } from '../reference/random.ts'
-
-const { cudaAvailable, libtorch } = loadAddon().versions()
-const absent = cudaAvailable ? undefined : (withoutCuda() ?? `libtorch ${libtorch} sees no CUDA device here`)
-
-function skipped(t: ExecutionContext): boolean {
-  if (absent === undefined) return false
-  t.log(`not tested: ${absent}`)
-  t.pass()
-  return true
-}
+import { skipped } from './skipped.ts'
 
 // First in its process: as a run does, before the allocator of the device has given anything.
 test.serial('what a run on CUDA takes is predicted before there is anything on the device', (t) => {
