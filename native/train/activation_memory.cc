@@ -90,13 +90,11 @@ int64_t ActivationMemory::head(int64_t responses, int64_t logit_rows, bool backw
   const int64_t chunk = chunk_rows(responses, logit_rows) * shape_.vocab_size;
   const int64_t weight = shape_.vocab_size * shape_.hidden_size;
   int64_t bytes = chunk * kFloatBytes;
-  if (!cpu_) {
-    bytes *= kBlockTensors;
-  } else if (widens_) {
+  if (widens_) {
     bytes += (weight + responses * shape_.hidden_size) * kFloatBytes;
   } else if (low_) {
-    // As the product gives it, and in float32, beside the chunk.
-    bytes += chunk * (2 + kFloatBytes);
+    // As the product gives it, and in float32, beside the chunk; a GPU's product is in float32, its gradient in place.
+    if (cpu_) bytes += chunk * (2 + kFloatBytes);
     if (backward && trains_head_) bytes += std::min(kProductBlockBytes, weight * kFloatBytes);
   }
   return bytes;
