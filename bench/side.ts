@@ -24,9 +24,10 @@ export interface SideMemory {
 /**
  * One side of a comparison in a process of its own, which is told to repeat its work. They talk in JSON lines: the job
  * and requests come by its standard input, answers go out by its file descriptor 3, so that what a library prints
- * disturbs nobody.
+ * disturbs nobody. Held by `await using`, it ends with its comparison, also where the other side does not start: as long
+ * as one side is there, the benchmark does not end.
  */
-export class Side {
+export class Side implements AsyncDisposable {
   readonly #name: string
   readonly #process: ChildProcess
   readonly #answers: AsyncIterator<string>
@@ -50,7 +51,7 @@ export class Side {
     try {
       side.facts = await side.#ask(job)
     } catch (error) {
-      await side.close()
+      await side[Symbol.asyncDispose]()
       throw error
     }
     return side
@@ -67,7 +68,7 @@ export class Side {
   }
 
   /** Ends the process. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     const { exitCode, signalCode, pid } = this.#process
     if (exitCode !== null || signalCode !== null || pid === undefined) return
     const ended = once(this.#process, 'exit')

@@ -25,7 +25,8 @@ export const arithmetic: Part = {
   cases: { step: steps, 'reward-0.8': wholeRun },
 }
 
-async function sides(context: Context): Promise<{ ours: Side; peer: Side; close(): Promise<unknown> }> {
+/** What both sides are told. */
+async function jobs(context: Context) {
   if (!context.model) throw new LeftOut('no model folder: give --model DIR of SmolLM2-135M-Instruct')
   const interpreter = await context.python()
   const folder = join(await context.temporary(), 'one-digit-sums')
@@ -37,52 +38,44 @@ async function sides(context: Context): Promise<{ ours: Side; peer: Side; close(
     overrides: [...overrides, 'entropy.controller=off', `output=${join(folder, 'run')}`],
   }
   const sizes = { prompts: 8, samples: 8, newTokens: 16, learningRate: 5e-6 }
-  const ours = await Side.start('sides/trainer.ts', job)
-  const peer = await Side.start(
-    'peers/trl_steps.py',
-    { model: context.model, rows, dtype: 'float32', ...sizes },
-    interpreter,
-  )
-  return { ours, peer, close: () => Promise.all([ours.close(), peer.close()]) }
+  return { interpreter, ours: job, peer: { model: context.model, rows, dtype: 'float32', ...sizes } }
 }
 
 async function steps(context: Context): Promise<Row[]> {
-  const { close, ...both } = await sides(context)
-  try {
-    const result = await interleave(both, { seconds: 60, most: 4 }, context.log)
-    const kept = result.ours.map((step) => step.kept!.toFixed(2)).join(' ')
-    const settings = { dtype: 'float32', weights: 'real', 'groups kept, ours': kept }
-    const text = { name: '8 prompts x 8, up to 16 new tokens', part: 'arithmetic', peerName: 'TRL', settings, goal }
-    return [await rowOf(text, result, both)]
-  } finally {
-    await close()
-  }
+  const { interpreter, ...job } = await jobs(context)
+  await using ours = await Side.start('sides/trainer.ts', job.ours)
+  await using peer = await Side.start('peers/trl_steps.py', job.peer, interpreter)
+  const both = { ours, peer }
+  const result = await interleave(both, { seconds: 60, most: 4 }, context.log)
+  const kept = result.ours.map((step) => step.kept!.toFixed(2)).join(' ')
+  const settings = { dtype: 'float32', weights: 'real', 'groups kept, ours': kept }
+  const text = { name: '8 prompts x 8, up to 16 new tokens', part: 'arithmetic', peerName: 'TRL', settings, goal }
+  return [await rowOf(text, result, both)]
 }
 
 /** Both sides in turns until each has its reward: seconds of steps, loading left out. */
 async function wholeRun(context: Context): Promise<Row[]> {
   if (!context.full) throw new LeftOut('takes half an hour: give --full')
-  const { close, ...both } = await sides(context)
-  try {
-    const runs = { ours: [] as Repetition[], peer: [] as Repetition[] }
-    while (!reached(runs.ours) || !reached(runs.peer)) {
-      for (const side of ['ours', 'peer'] as const) {
-        if (reached(runs[side])) continue
-        if (runs[side].length === MOST_STEPS) throw new Error(`${side}: no reward of ${REWARD} in ${MOST_STEPS} steps`)
-        const step = await both[side].run()
-        runs[side].push(step)
-        const figures = `reward ${step.reward!.toFixed(2)}, ${step.seconds.toFixed(1)} s`
-        context.log(`${side}, step ${runs[side].length}: ${figures}`)
-      }
+  const { interpreter, ...job } = await jobs(context)
+  await using ours = await Side.start('sides/trainer.ts', job.ours)
+  await using peer = await Side.start('peers/trl_steps.py', job.peer, interpreter)
+  const both = { ours, peer }
+  const runs = { ours: [] as Repetition[], peer: [] as Repetition[] }
+  while (!reached(runs.ours) || !reached(runs.peer)) {
+    for (const side of ['ours', 'peer'] as const) {
+      if (reached(runs[side])) continue
+      if (runs[side].length === MOST_STEPS) throw new Error(`${side}: no reward of ${REWARD} in ${MOST_STEPS} steps`)
+      const step = await both[side].run()
+      runs[side].push(step)
+      const figures = `reward ${step.reward!.toFixed(2)}, ${step.seconds.toFixed(1)} s`
+      context.log(`${side}, step ${runs[side].length}: ${figures}`)
     }
-    const total = (steps: Repetition[]) => [{ seconds: steps.reduce((sum, { seconds }) => sum + seconds, 0) }]
-    const settings = { dtype: 'float32', 'steps, ours': runs.ours.length, 'steps, peer': runs.peer.length }
-    const name = `to a reward of ${REWARD}, mean of ${WINDOW} steps`
-    const text = { name, part: 'arithmetic', peerName: 'TRL', settings, goal }
-    return [timedRow(text, { ours: total(runs.ours), peer: total(runs.peer) }, undefined)]
-  } finally {
-    await close()
   }
+  const total = (steps: Repetition[]) => [{ seconds: steps.reduce((sum, { seconds }) => sum + seconds, 0) }]
+  const settings = { dtype: 'float32', 'steps, ours': runs.ours.length, 'steps, peer': runs.peer.length }
+  const name = `to a reward of ${REWARD}, mean of ${WINDOW} steps`
+  const text = { name, part: 'arithmetic', peerName: 'TRL', settings, goal }
+  return [timedRow(text, { ours: total(runs.ours), peer: total(runs.peer) }, undefined)]
 }
 
 function reached(steps: readonly Repetition[]): boolean {

@@ -42,18 +42,14 @@ function sampling(part: string, dtype: GenerateJob['dtype'], lengths: number[], 
     const random = new Random(3)
     const prompts = Array.from({ length: PROMPTS }, () => Array.from(random.integers(PROMPT, VOCABULARY)))
     const job: GenerateJob = { task: 'generate', model: folder, dtype, prompts, samples: SAMPLES, lengths }
-    const ours = await Side.start('sides/policy.ts', job)
-    const peer = await Side.start('peers/policy.py', job, interpreter)
-    try {
-      const result = await interleave({ ours, peer }, { seconds: 45, most: 5 }, (line) => log(`${dtype}: ${line}`))
-      const range = [...new Set([Math.min(...lengths), Math.max(...lengths)])].join(' to ')
-      const name = `${PROMPTS} prompts x ${SAMPLES}, ${PROMPT} + ${range} tokens, ${dtype}`
-      const tokens = lengths.reduce((sum, length) => sum + length, 0)
-      const settings = { dtype, weights, tokens }
-      const text = { name, part, peerName: 'transformers generate', settings, goal: { ratio: goal } }
-      return [await rowOf(text, result, { ours, peer }, tokens)]
-    } finally {
-      await Promise.all([ours.close(), peer.close()])
-    }
+    await using ours = await Side.start('sides/policy.ts', job)
+    await using peer = await Side.start('peers/policy.py', job, interpreter)
+    const result = await interleave({ ours, peer }, { seconds: 45, most: 5 }, (line) => log(`${dtype}: ${line}`))
+    const range = [...new Set([Math.min(...lengths), Math.max(...lengths)])].join(' to ')
+    const name = `${PROMPTS} prompts x ${SAMPLES}, ${PROMPT} + ${range} tokens, ${dtype}`
+    const tokens = lengths.reduce((sum, length) => sum + length, 0)
+    const settings = { dtype, weights, tokens }
+    const text = { name, part, peerName: 'transformers generate', settings, goal: { ratio: goal } }
+    return [await rowOf(text, result, { ours, peer }, tokens)]
   }
 }

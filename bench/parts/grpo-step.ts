@@ -41,17 +41,13 @@ async function step(context: Context): Promise<Row[]> {
   const job = await grpoStepJob(context)
   const { model, dtype } = job
   const sizes = { prompts: PROMPTS, samples: SAMPLES, newTokens: NEW_TOKENS, learningRate: 1e-6 }
-  const ours = await Side.start('sides/trainer.ts', job)
-  const peer = await Side.start('peers/trl_steps.py', { model, dtype, texts: job.texts, ...sizes }, interpreter)
-  try {
-    const result = await interleave({ ours, peer }, { seconds: 60, most: 7 }, context.log)
-    const settings = { dtype, layers: LAYERS, weights: 'random' }
-    const name = `${PROMPTS} prompts x ${SAMPLES}, ${PROMPT} + ${NEW_TOKENS} tokens, ${LAYERS} layers, ${dtype}`
-    const text = { name, part: 'grpo-step', peerName: 'TRL', settings, goal: { ratio: 2.5 } }
-    return [await rowOf(text, result, { ours, peer })]
-  } finally {
-    await Promise.all([ours.close(), peer.close()])
-  }
+  await using ours = await Side.start('sides/trainer.ts', job)
+  await using peer = await Side.start('peers/trl_steps.py', { model, dtype, texts: job.texts, ...sizes }, interpreter)
+  const result = await interleave({ ours, peer }, { seconds: 60, most: 7 }, context.log)
+  const settings = { dtype, layers: LAYERS, weights: 'random' }
+  const name = `${PROMPTS} prompts x ${SAMPLES}, ${PROMPT} + ${NEW_TOKENS} tokens, ${LAYERS} layers, ${dtype}`
+  const text = { name, part: 'grpo-step', peerName: 'TRL', settings, goal: { ratio: 2.5 } }
+  return [await rowOf(text, result, { ours, peer })]
 }
 
 /** Prompts of characters that the folder's tokenizer knows, a token each. */

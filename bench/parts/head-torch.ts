@@ -33,23 +33,19 @@ function against(dtype: DType) {
   return async ({ log, python }: Context): Promise<Row[]> => {
     const interpreter = await python()
     const rows: Row[] = []
-    const ours = await Side.start('sides/head.ts', { ...size, bare: true, side: `native ${dtype}` } satisfies HeadJob)
-    try {
-      for (const { peer: kind, peerName, goal } of peers) {
-        const peer = await Side.start('peers/head.py', { ...size, dtype, kind }, interpreter)
-        try {
-          const say = (line: string) => log(`${dtype}, ${peerName}: ${line}`)
-          const result = await interleave({ ours, peer }, { seconds: 40, most: 7 }, say)
-          const most = (side: 'ours' | 'peer') => Math.max(...result[side].map((each) => each.extraMemory!))
-          const name = `[${size.tokens}, ${size.hiddenSize}] x [${size.vocabSize}], ${dtype}, forward and backward`
-          const text = { name, part: 'head-torch', peerName, settings: { dtype }, goal: goal[dtype] }
-          rows.push(timedRow(text, result, { ours: most('ours'), peer: most('peer') }))
-        } finally {
-          await peer.close()
-        }
-      }
-    } finally {
-      await ours.close()
+    await using ours = await Side.start('sides/head.ts', {
+      ...size,
+      bare: true,
+      side: `native ${dtype}`,
+    } satisfies HeadJob)
+    for (const { peer: kind, peerName, goal } of peers) {
+      await using peer = await Side.start('peers/head.py', { ...size, dtype, kind }, interpreter)
+      const say = (line: string) => log(`${dtype}, ${peerName}: ${line}`)
+      const result = await interleave({ ours, peer }, { seconds: 40, most: 7 }, say)
+      const most = (side: 'ours' | 'peer') => Math.max(...result[side].map((each) => each.extraMemory!))
+      const name = `[${size.tokens}, ${size.hiddenSize}] x [${size.vocabSize}], ${dtype}, forward and backward`
+      const text = { name, part: 'head-torch', peerName, settings: { dtype }, goal: goal[dtype] }
+      rows.push(timedRow(text, result, { ours: most('ours'), peer: most('peer') }))
     }
     return rows
   }

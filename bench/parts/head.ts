@@ -28,16 +28,12 @@ function comparison(size: Size, goal?: number) {
     const rows: Row[] = []
     for (const dtype of ['float32', 'bfloat16'] as const) {
       const job = { bare: false, ...size }
-      const ours = await Side.start('sides/head.ts', { ...job, side: `native ${dtype}` } satisfies HeadJob)
-      const peer = await Side.start('sides/head.ts', { ...job, side: 'typed arrays' } satisfies HeadJob)
-      try {
-        const result = await interleave({ ours, peer }, { seconds: 2, most: 30 }, (line) => log(`${dtype}: ${line}`))
-        const name = `[${size.tokens}, ${size.hiddenSize}] x [${size.vocabSize}], ${dtype}`
-        const text = { name, part: 'head', peerName: 'plain TypeScript, float32', settings: { dtype } }
-        rows.push(await rowOf({ ...text, ...(goal && { goal: { ratio: goal } }) }, result, { ours, peer }))
-      } finally {
-        await Promise.all([ours.close(), peer.close()])
-      }
+      await using ours = await Side.start('sides/head.ts', { ...job, side: `native ${dtype}` } satisfies HeadJob)
+      await using peer = await Side.start('sides/head.ts', { ...job, side: 'typed arrays' } satisfies HeadJob)
+      const result = await interleave({ ours, peer }, { seconds: 2, most: 30 }, (line) => log(`${dtype}: ${line}`))
+      const name = `[${size.tokens}, ${size.hiddenSize}] x [${size.vocabSize}], ${dtype}`
+      const text = { name, part: 'head', peerName: 'plain TypeScript, float32', settings: { dtype } }
+      rows.push(await rowOf({ ...text, ...(goal && { goal: { ratio: goal } }) }, result, { ours, peer }))
     }
     return rows
   }

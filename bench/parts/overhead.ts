@@ -24,27 +24,23 @@ export const overhead: Part = {
 
 async function shares(context: Context): Promise<Row[]> {
   const job = await grpoStepJob(context)
-  const whole = await Side.start('sides/trainer.ts', job)
-  const tiny = await Side.start('sides/trainer.ts', await tinyJob(context, job))
-  try {
-    const result = await interleave({ ours: tiny, peer: whole }, { seconds: 30, most: 9 }, (line) =>
-      context.log(line.replace('ours', 'a model of next to nothing').replace('peer', 'the step')),
-    )
-    const step = median(result.peer.map(({ seconds }) => seconds))
-    const outside = median(result.peer.map((each) => each.outsideNative!))
-    const bound = median(result.ours.map(({ seconds }) => seconds))
-    const row = (name: string, ours: number): Row => ({
-      ...{ name, part: 'overhead', ours, peer: step, peerName: 'the whole step', ratio: step / ours, unit: 's' },
-      settings: { share: `${((100 * ours) / step).toFixed(2)} %`, repetitions: result.ours.length },
-      goal: { ratio: 100 },
-    })
-    return [
-      row('outside the addon: TypeScript, thread hops', outside),
-      row('upper bound: the step on a model of next to nothing', bound),
-    ]
-  } finally {
-    await Promise.all([whole.close(), tiny.close()])
-  }
+  await using whole = await Side.start('sides/trainer.ts', job)
+  await using tiny = await Side.start('sides/trainer.ts', await tinyJob(context, job))
+  const result = await interleave({ ours: tiny, peer: whole }, { seconds: 30, most: 9 }, (line) =>
+    context.log(line.replace('ours', 'a model of next to nothing').replace('peer', 'the step')),
+  )
+  const step = median(result.peer.map(({ seconds }) => seconds))
+  const outside = median(result.peer.map((each) => each.outsideNative!))
+  const bound = median(result.ours.map(({ seconds }) => seconds))
+  const row = (name: string, ours: number): Row => ({
+    ...{ name, part: 'overhead', ours, peer: step, peerName: 'the whole step', ratio: step / ours, unit: 's' },
+    settings: { share: `${((100 * ours) / step).toFixed(2)} %`, repetitions: result.ours.length },
+    goal: { ratio: 100 },
+  })
+  return [
+    row('outside the addon: TypeScript, thread hops', outside),
+    row('upper bound: the step on a model of next to nothing', bound),
+  ]
 }
 
 /** The same prompts and lengths for one layer of width 16 with a vocabulary of 64. */

@@ -51,16 +51,12 @@ export const scaling: Part = {
 async function measured({ name, sizes, shape }: Axis, { log }: Context): Promise<Row[]> {
   const points: { size: number; seconds: number; operations: number }[] = []
   for (const size of sizes) {
-    const side = await Side.start('sides/scaling.ts', shape(size))
-    try {
-      await side.run()
-      const seconds: number[] = []
-      for (let i = 0; i < REPETITIONS; i++) seconds.push((await side.run()).seconds)
-      points.push({ size, seconds: median(seconds), operations: operations(shape(size)) })
-      log(`${name}: ${size}: ${median(seconds).toPrecision(3)} s`)
-    } finally {
-      await side.close()
-    }
+    await using side = await Side.start('sides/scaling.ts', shape(size))
+    await side.run()
+    const seconds: number[] = []
+    for (let i = 0; i < REPETITIONS; i++) seconds.push((await side.run()).seconds)
+    points.push({ size, seconds: median(seconds), operations: operations(shape(size)) })
+    log(`${name}: ${size}: ${median(seconds).toPrecision(3)} s`)
   }
   const ours = fittedExponent(points.map(({ size, seconds }) => ({ x: size, y: seconds })))
   const peer = fittedExponent(points.map((point) => ({ x: point.size, y: point.operations })))

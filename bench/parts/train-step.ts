@@ -38,37 +38,29 @@ function step(dtype: DType) {
     const tokens = (count: number) => Array.from(random.integers(count, VOCABULARY))
     const group = Array.from({ length: SAMPLES }, (_, i) => ({ tokens: tokens(RESPONSE), advantage: i % 2 ? 1 : -1 }))
     const job: TrainJob = { task: 'train', model: folder, dtype, prompts: [tokens(PROMPT)], groups: [group] }
-    const peer = await Side.start('peers/policy.py', job, interpreter)
+    await using peer = await Side.start('peers/policy.py', job, interpreter)
     const rows: Row[] = []
     let known: Repetition | undefined
     // A peer that takes minutes is not run again for other options of ours.
     const run = async () => known ?? (await peer.run())
-    try {
-      for (const own of options[dtype]) {
-        const ours = await Side.start('sides/policy.ts', { ...job, options: own })
-        try {
-          const patience = { seconds: PATIENCE, most: 5 }
-          const result = await interleave({ ours, peer: { run } }, patience, (line) => log(`${dtype}: ${line}`))
-          if (result.peer[0]!.seconds > PATIENCE) known = result.peer[0]
-          const computed = result.ours[0]!.computedTokens
-          const settings = {
-            dtype,
-            weights,
-            'tokens computed': `${computed} of ${SAMPLES * (PROMPT + RESPONSE)}`,
-            ...(own.activationBytes && { activationBytes: `${own.activationBytes / 2 ** 20} MiB` }),
-            ...(own.gradientDtype && { gradientDtype: own.gradientDtype }),
-          }
-          const name = `${SAMPLES} x ${PROMPT + RESPONSE} tokens, ${PROMPT} of prompt, ${dtype}`
-          const goal = { ratio: 1 / 0.75, memory: memoryGoal[dtype] }
-          const peerName = dtype === 'float32' ? 'transformers' : 'transformers, all states bfloat16'
-          rows.push(await rowOf({ name, part: 'train-step', peerName, settings, goal }, result, { ours, peer }))
-        } finally {
-          await ours.close()
-        }
+    for (const own of options[dtype]) {
+      await using ours = await Side.start('sides/policy.ts', { ...job, options: own })
+      const patience = { seconds: PATIENCE, most: 5 }
+      const result = await interleave({ ours, peer: { run } }, patience, (line) => log(`${dtype}: ${line}`))
+      if (result.peer[0]!.seconds > PATIENCE) known = result.peer[0]
+      const computed = result.ours[0]!.computedTokens
+      const settings = {
+        dtype,
+        weights,
+        'tokens computed': `${computed} of ${SAMPLES * (PROMPT + RESPONSE)}`,
+        ...(own.activationBytes && { activationBytes: `${own.activationBytes / 2 ** 20} MiB` }),
+        ...(own.gradientDtype && { gradientDtype: own.gradientDtype }),
       }
-      return rows
-    } finally {
-      await peer.close()
+      const name = `${SAMPLES} x ${PROMPT + RESPONSE} tokens, ${PROMPT} of prompt, ${dtype}`
+      const goal = { ratio: 1 / 0.75, memory: memoryGoal[dtype] }
+      const peerName = dtype === 'float32' ? 'transformers' : 'transformers, all states bfloat16'
+      rows.push(await rowOf({ name, part: 'train-step', peerName, settings, goal }, result, { ours, peer }))
     }
+    return rows
   }
 }
