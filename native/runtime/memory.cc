@@ -19,6 +19,7 @@
 #include <string>
 
 #include "runtime/block_heap.h"
+#include "runtime/control_group.h"
 
 namespace magic {
 
@@ -80,18 +81,7 @@ int64_t free_memory_bytes(c10::Device device) {
   for (std::string name, rest; memory >> name && std::getline(memory, rest);) {
     if (name == "MemAvailable:") free = std::stoll(rest) * 1024;
   }
-  std::ifstream most("/sys/fs/cgroup/memory.max"), current("/sys/fs/cgroup/memory.current");
-  int64_t limit = 0, used = 0;
-  if (most >> limit && current >> used) {
-    // Pages of files go when they are needed elsewhere.
-    std::ifstream parts("/sys/fs/cgroup/memory.stat");
-    int64_t bytes = 0;
-    for (std::string name; parts >> name >> bytes;) {
-      if (name == "active_file" || name == "inactive_file") used -= bytes;
-    }
-    free = std::min(free, std::max<int64_t>(0, limit - used));
-  }
-  return free + reusable_bytes();
+  return std::min(free, control_group_free_bytes().value_or(free)) + reusable_bytes();
 }
 
 bool is_out_of_memory(const std::exception& error) {

@@ -15,8 +15,8 @@ int64_t peak_resident_bytes();
 // The same on the CPU; on CUDA the highest number of bytes allocated on the device.
 int64_t peak_memory_bytes(c10::Device device);
 
-// What can be allocated before something else has to go: by the system's estimate, within the limit of the control
-// group, and what the allocator holds free (Linux, CUDA); half of the machine's memory where nothing is known.
+// What can be allocated before something else has to go: by the system's estimate, within the limits of the
+// control groups, and what the allocator holds free (Linux, CUDA); half of the machine's memory where nothing is known.
 int64_t free_memory_bytes(c10::Device device);
 
 // Whether it says that memory ran out, whichever allocator it comes from.
