@@ -6,6 +6,8 @@ export interface Context {
   log(line: string): void
   /** the Python that the peers run in; a reason where there is none */
   python(): Promise<string>
+  /** the same for peers on a GPU */
+  cudaPython(): Promise<string>
   /** a Hugging Face folder of SmolLM2-135M-Instruct, where one was given */
   model: string | undefined
   /** also what takes half an hour */

@@ -16,6 +16,10 @@ const probe = `
 import json, sys, torch, transformers, trl
 print(json.dumps({"torch": torch.__version__, "transformers": transformers.__version__, "trl": trl.__version__, "python": sys.version.split()[0]}))`
 
+const cudaProbe = `
+import json, sys, torch, transformers
+print(json.dumps({"torch": torch.__version__, "transformers": transformers.__version__, "cuda": torch.version.cuda if torch.cuda.is_available() else "none", "python": sys.version.split()[0]}))`
+
 export interface Peers {
   /** path of the interpreter */
   python: string
@@ -33,14 +37,10 @@ export async function findPeers(
   log: (line: string) => void,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Peers> {
-  if (given) {
-    const { versions, reason } = await inspect(given, env)
-    if (!versions) throw new Error(`the Python for the peers, ${given}, lacks something: ${reason}`)
-    return { python: given, versions }
-  }
+  if (given) return { python: given, versions: await versionsOf(given, probe, env) }
   const folder = join(cacheFolder(env), `bench-${requirements.map((each) => each.replace('==', '-')).join('-')}`)
   const python = join(folder, 'bin', 'python')
-  const found = await inspect(python, env)
+  const found = await inspect(python, probe, env)
   if (found.versions) return { python, versions: found.versions }
   await mkdir(cacheFolder(env), { recursive: true })
   return withLock(
@@ -48,12 +48,30 @@ export async function findPeers(
     async () => {
       log(`making a Python environment with ${requirements.join(', ')} in ${folder}; once, takes minutes`)
       await make(folder, python, env)
-      const { versions, reason } = await inspect(python, env)
+      const { versions, reason } = await inspect(python, probe, env)
       if (!versions) throw new LeftOut(`the Python environment in ${folder} does not work: ${reason}`)
       return { python, versions }
     },
     () => log('another process is making the Python environment; waiting for it'),
   )
+}
+
+/**
+ * The Python of the peers on a GPU: the one that was given, as it has to have a CUDA build of torch. It does without TRL.
+ *
+ * @throws LeftOut where none is given, or its torch sees no device; one that lacks a package is an Error
+ */
+export async function findCudaPeers(given: string | undefined, env: NodeJS.ProcessEnv = process.env): Promise<Peers> {
+  if (!given) throw new LeftOut('no Python with a CUDA build of torch: give one by --python or BENCH_PYTHON')
+  const versions = await versionsOf(given, cudaProbe, env)
+  if (versions.cuda === 'none') throw new LeftOut(`the torch ${versions.torch} of ${given} sees no CUDA device`)
+  return { python: given, versions }
+}
+
+async function versionsOf(given: string, probe: string, env: NodeJS.ProcessEnv): Promise<Record<string, string>> {
+  const { versions, reason } = await inspect(given, probe, env)
+  if (!versions) throw new Error(`the Python for the peers, ${given}, lacks something: ${reason}`)
+  return versions
 }
 
 async function make(folder: string, python: string, env: NodeJS.ProcessEnv): Promise<void> {
@@ -68,6 +86,7 @@ async function make(folder: string, python: string, env: NodeJS.ProcessEnv): Pro
 
 async function inspect(
   python: string,
+  probe: string,
   env: NodeJS.ProcessEnv,
 ): Promise<{ versions?: Record<string, string>; reason: string }> {
   try {

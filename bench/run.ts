@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Arguments } from './arguments.ts'
 import { type Context, LeftOut, type Part } from './part.ts'
-import { findPeers, type Peers } from './python.ts'
+import { findCudaPeers, findPeers, type Peers } from './python.ts'
 import type { Row } from './row.ts'
 
 /** A case that gave no row, and why. */
@@ -32,15 +32,23 @@ export async function runCases(
   const outcome: Outcome = { rows: [], leftOut: [], failed: [], seconds: 0, peers: {} }
   let temporary: Promise<string> | undefined
   let peers: Promise<Peers> | undefined
+  let cudaPeers: Promise<Peers> | undefined
+  const noted = async (found: Promise<Peers>) => {
+    const { python, versions } = await found
+    outcome.peers = versions
+    return python
+  }
   const shared: Omit<Context, 'log'> = {
     model: model || undefined,
     full,
     temporary: () => (temporary ??= mkdtemp(join(tmpdir(), 'magic-grpo-bench-'))),
-    async python() {
+    python() {
       peers ??= findPeers(python || undefined, log)
-      const { python: path, versions } = await peers
-      outcome.peers = versions
-      return path
+      return noted(peers)
+    },
+    cudaPython() {
+      cudaPeers ??= findCudaPeers(python || undefined)
+      return noted(cudaPeers)
     },
   }
   try {

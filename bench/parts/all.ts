@@ -1,6 +1,7 @@
 import type { Part } from '../part.ts'
 import { arithmetic } from './arithmetic.ts'
 import { generate, generateRagged } from './generate.ts'
+import { gpu } from './gpu.ts'
 import { grpoStep } from './grpo-step.ts'
 import { head } from './head.ts'
 import { headTorch } from './head-torch.ts'
@@ -13,5 +14,5 @@ import { verifiers } from './verifiers.ts'
 /** In the order in which the whole suite runs them. */
 export const parts: readonly Part[] = [
   ...[head, headTorch, trainStep, generate, generateRagged, grpoStep, arithmetic],
-  ...[overhead, scaling, verifiers, math],
+  ...[overhead, scaling, verifiers, math, gpu],
 ]

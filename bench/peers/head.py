@@ -6,26 +6,28 @@ kind `products`: the three matrix products alone, into memory that is there: log
 import time
 
 import torch
-from serve import memory_of, restart_peak, serve
+from device import Device
+from serve import serve
 
 
 def prepare(job):
+    device = Device(job)
     dtype = getattr(torch, job["dtype"])
     tokens, width, vocabulary = job["tokens"], job["hiddenSize"], job["vocabSize"]
     torch.manual_seed(1)
-    hidden = torch.randn(tokens, width).to(dtype)
-    weight = (torch.randn(vocabulary, width) * (2 / width**0.5)).to(dtype)
+    hidden = torch.randn(tokens, width).to(dtype).to(device.name)
+    weight = (torch.randn(vocabulary, width) * (2 / width**0.5)).to(dtype).to(device.name)
     kind = naive if job["kind"] == "naive" else products
-    return {"torch": torch.__version__, "threads": torch.get_num_threads()}, kind(hidden, weight)
+    return device.facts(), kind(hidden, weight, device)
 
 
-def naive(hidden, weight):
+def naive(hidden, weight, device):
     tokens, vocabulary = hidden.shape[0], weight.shape[0]
     hidden.requires_grad_()
     weight.requires_grad_()
-    targets = torch.randint(vocabulary, (tokens, 1))
-    advantages = torch.randn(tokens)
-    old = torch.randn(tokens) * 0.2 - torch.log(torch.tensor(float(vocabulary))) - 2
+    targets = torch.randint(vocabulary, (tokens, 1)).to(device.name)
+    advantages = torch.randn(tokens).to(device.name)
+    old = (torch.randn(tokens) * 0.2 - torch.log(torch.tensor(float(vocabulary))) - 2).to(device.name)
 
     def step():
         logprobs = torch.log_softmax((hidden @ weight.T).float(), -1)
@@ -33,12 +35,13 @@ def naive(hidden, weight):
         ratio = (logprobs.gather(-1, targets).squeeze(-1) - old).exp()
         surrogate = torch.minimum(ratio * advantages, ratio.clamp(0.8, 1.2) * advantages)
         (-surrogate - 0.001 * entropy).mean().backward()
+        device.wait()
 
     def run():
         hidden.grad = weight.grad = None
-        before = restart_peak()
+        before = device.restart_peak()
         step()
-        extra = memory_of("VmHWM") - before - gradient_bytes()
+        extra = device.peak() - before - gradient_bytes()
         # Again, with the memory that the first has faulted in.
         hidden.grad = weight.grad = None
         begun = time.perf_counter()
@@ -51,8 +54,8 @@ def naive(hidden, weight):
     return run
 
 
-def products(hidden, weight):
-    logits = torch.empty(hidden.shape[0], weight.shape[0], dtype=hidden.dtype)
+def products(hidden, weight, device):
+    logits = torch.empty(hidden.shape[0], weight.shape[0], dtype=hidden.dtype, device=device.name)
     d_hidden, d_weight = torch.empty_like(hidden), torch.empty_like(weight)
 
     def run():
@@ -60,6 +63,7 @@ def products(hidden, weight):
         torch.mm(hidden, weight.T, out=logits)
         torch.mm(logits, weight, out=d_hidden)
         torch.mm(logits.T, hidden, out=d_weight)
+        device.wait()
         return {"seconds": time.perf_counter() - begun, "extraMemory": logits.numel() * logits.element_size()}
 
     return run

@@ -1,5 +1,6 @@
 /** Our side of the head's comparisons, and the plain TypeScript one. */
 
+import type { Device } from '../../src/native/contract.ts'
 import { loadAddon } from '../../src/native/load.ts'
 import type { HeadInput, HeadOptions } from '../../test/reference/head.ts'
 import { Random } from '../../test/reference/random.ts'
@@ -8,6 +9,8 @@ import { typedArrayHead } from './typed-array-head.ts'
 
 export interface HeadJob {
   side: 'native float32' | 'native bfloat16' | 'typed arrays'
+  /** of the native ones, the CPU unless given */
+  device?: Device
   /** true: the head alone, measured inside the addon; else the whole call with its copies of inputs and results */
   bare: boolean
   tokens: number
@@ -36,7 +39,10 @@ function createInput(tokens: number, hiddenSize: number, vocabSize: number): Hea
   }
 }
 
-async function work({ side, bare, tokens, hiddenSize, vocabSize }: HeadJob, countMemory: () => void): Promise<Work> {
+async function work(
+  { side, device = 'cpu', bare, tokens, hiddenSize, vocabSize }: HeadJob,
+  countMemory: () => void,
+): Promise<Work> {
   const small = createInput(16, 64, 512)
   if (side === 'typed arrays') {
     // Compiles the JavaScript.
@@ -51,7 +57,7 @@ async function work({ side, bare, tokens, hiddenSize, vocabSize }: HeadJob, coun
     }
   }
   const addon = loadAddon()
-  const native = { ...options, device: 'cpu', dtype: side === 'native bfloat16' ? 'bfloat16' : 'float32' } as const
+  const native = { ...options, device, dtype: side === 'native bfloat16' ? 'bfloat16' : 'float32' } as const
   for (let i = 0; i < 20; i++) await addon.head(small, native)
   const input = createInput(tokens, hiddenSize, vocabSize)
   countMemory()

@@ -1,5 +1,6 @@
 /** Our side of the comparisons of a training step and of generation. */
 
+import type { Device } from '../../src/native/contract.ts'
 import { loadAddon } from '../../src/native/load.ts'
 import type { LossOptions } from '../../src/policy/call-options.ts'
 import { Policy } from '../../src/policy/policy.ts'
@@ -12,6 +13,8 @@ interface PolicyJob {
   /** a Hugging Face folder */
   model: string
   dtype: 'float32' | 'bfloat16'
+  /** the CPU unless given */
+  device?: Device
 }
 
 /** One update: a group of responses to each prompt. */
@@ -30,10 +33,13 @@ export interface GenerateJob extends PolicyJob {
   samples: number
   /** new tokens of each sample, one prompt's after another's; none stops before */
   lengths: number[]
+  /** true: its time is what it takes beyond a call for the first token of each sample */
+  decodeOnly?: boolean
 }
 
 async function work(job: TrainJob | GenerateJob): Promise<Work> {
-  const policy = await Policy.load(job.model, { dtype: job.dtype })
+  const { model, dtype, device } = job
+  const policy = await Policy.load(model, { dtype, device })
   const facts = addon.versions()
   return { facts, ...(job.task === 'train' ? training(policy, job) : generation(policy, job)) }
 }
@@ -50,28 +56,37 @@ function training(policy: Policy, { prompts, groups, options }: TrainJob): Work 
   }
   return {
     async run() {
-      const { seconds, computedTokens, optimizerSeconds } = await policy.trainStep(batch, options)
-      return { nativeSeconds: seconds, computedTokens, optimizerSeconds }
+      const { seconds, computedTokens, optimizerSeconds, peakMemoryBytes } = await policy.trainStep(batch, options)
+      return { nativeSeconds: seconds, computedTokens, optimizerSeconds, peakMemory: peakMemoryBytes }
     },
   }
 }
 
-function generation(policy: Policy, { prompts, samples, lengths }: GenerateJob): Work {
-  const longest = Math.max(...lengths)
-  const requests = prompts.map((tokens, i) => ({
-    promptTokenIds: Int32Array.from(tokens),
-    n: samples,
-    maxNewTokens: Int32Array.from(lengths.slice(i * samples, (i + 1) * samples)),
-  }))
-  const expected = lengths.reduce((sum, length) => sum + length, 0)
+function generation(policy: Policy, { prompts, samples, lengths, decodeOnly }: GenerateJob): Work {
+  /** seconds */
+  const generate = async (each: number[]) => {
+    const begun = performance.now()
+    const requests = prompts.map((tokens, i) => ({
+      promptTokenIds: Int32Array.from(tokens),
+      n: samples,
+      maxNewTokens: Int32Array.from(each.slice(i * samples, (i + 1) * samples)),
+    }))
+    const results = await policy.generate(requests, { maxNewTokens: Math.max(...each), seed: 1, stopTokenIds: [] })
+    const tokens = results
+      .flatMap(({ completions }) => completions)
+      .reduce((sum, { tokenIds }) => sum + tokenIds.length, 0)
+    const expected = each.reduce((sum, length) => sum + length, 0)
+    if (tokens !== expected) throw new Error(`${tokens} tokens were generated in place of ${expected}`)
+    return (performance.now() - begun) / 1000
+  }
   return {
     async run() {
-      const results = await policy.generate(requests, { maxNewTokens: longest, seed: 1, stopTokenIds: [] })
-      const tokens = results
-        .flatMap(({ completions }) => completions)
-        .reduce((sum, { tokenIds }) => sum + tokenIds.length, 0)
-      if (tokens !== expected) throw new Error(`${tokens} tokens were generated in place of ${expected}`)
-      return undefined
+      if (!decodeOnly) {
+        await generate(lengths)
+        return undefined
+      }
+      const first = await generate(lengths.map(() => 1))
+      return { seconds: (await generate(lengths)) - first, first }
     },
   }
 }

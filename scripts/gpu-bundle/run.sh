@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Unpacks this bundle, builds the addon against the PyTorch of python3 (or LIBTORCH=DIR), runs the GPU tests, trains the
-# quickstart on the CPU and on the GPU, and measures. Needs python3 with torch, cmake, ninja or make, g++; nvcc for the
-# CUDA kernels. No network, no Node.
+# quickstart on the CPU and on the GPU, and measures, also against PyTorch. Needs python3 with torch, cmake, ninja or make,
+# g++; nvcc for the CUDA kernels; transformers for what is measured against it. No network, no Node.
 #
-#   bash run.sh [build] [tests] [curves] [figures]   the parts, all by default; `build` comes before the others
+#   bash run.sh [build] [tests] [curves] [figures] [bench]   the parts, all by default; `build` comes before the others
 #   WORK=DIR (default ./work) is where it works, RESULTS=DIR (default WORK/results) what is left of it,
 #   CURVES='steps=8' settings of the two trainings
 set -euo pipefail
@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=${WORK:-$here/work}
 results=${RESULTS:-$work/results}
 mkdir -p "$work/bin" "$results"
-parts=" ${*:-build tests curves figures} "
+parts=" ${*:-build tests curves figures bench} "
 wants() { [[ $parts == *" $1 "* ]]; }
 
 # Python reads xz where there is no xz
@@ -44,6 +44,10 @@ if wants curves; then
 fi
 if wants figures; then
   node --import=tsx scripts/gpu-bundle/figures.ts "$results" || failed+=(figures)
+fi
+if wants bench; then
+  node --import=tsx bench/main.ts gpu --python "$(command -v python3)" --json "$results/bench.json" | tee "$results/bench.md" ||
+    failed+=(bench)
 fi
 echo "results: $results"
 [ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}"; exit 1; }

@@ -1,8 +1,12 @@
 import test from 'ava'
 import { parseArguments, UsageError } from '../../bench/arguments.ts'
 import { interleave, timedRow } from '../../bench/compare.ts'
+import { qwen2Config } from '../../bench/model-folder.ts'
+import { parts } from '../../bench/parts/all.ts'
 import { markdown, type Row, ratioOf } from '../../bench/row.ts'
 import { fittedExponent, median } from '../../bench/statistics.ts'
+import { expectedTensors } from '../../src/policy/check-tensors.ts'
+import { modelShape } from '../../src/policy/model-config.ts'
 
 test('the median, and the exponent of a power law', (t) => {
   t.is(median([9, 1, 2]), 2)
@@ -73,4 +77,13 @@ test('arguments: parts, cases, and errors that name what there is', (t) => {
   fails(['heads'], /unknown part 'heads', did you mean 'head'\?.*head, math/)
   fails(['head/medium'], /unknown case of head 'medium'.*small, large/)
   fails(['--fast'], /--fast/)
+})
+
+test('on a GPU there are the head, training and decoding, of a model with the parameters of Qwen2 1.5B', (t) => {
+  t.deepEqual(Object.keys(parts.find(({ name }) => name === 'gpu')!.cases), ['head', 'train-step', 'decode'])
+  const sizes = [...expectedTensors(modelShape(qwen2Config))].map(([, shape]) => shape.reduce((a, b) => a * b, 1))
+  t.is(
+    sizes.reduce((sum, size) => sum + size, 0),
+    1_543_714_304,
+  )
 })
