@@ -14,16 +14,23 @@ extern const Kernels kKernels;
 }
 #endif
 
+bool has_wide_vectors() {
+#ifdef __x86_64__
+  static const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  return has;
+#else
+  return false;
+#endif
+}
+
 std::vector<KernelVariant> kernel_variants() {
   std::vector<KernelVariant> variants{{"default", &DEFAULT::kKernels}};
 #ifdef __x86_64__
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
       __builtin_cpu_supports("bmi2")) {
     variants.push_back({"avx2", &AVX2::kKernels});
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq")) {
-      variants.push_back({"avx512", &AVX512::kKernels});
-    }
+    if (has_wide_vectors()) variants.push_back({"avx512", &AVX512::kKernels});
   }
 #endif
   return variants;

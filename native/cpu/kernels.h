@@ -49,7 +49,7 @@ struct GemmRows {
   float *y, *panel;
 };
 
-// Products of bfloat16 are made of blocks of at most so many rows of the one operand and of the other.
+// Products by block kernels are made of blocks of at most so many rows of the one operand and of the other.
 constexpr int64_t kProductRows = 128, kProductPanel = 64;
 
 // Attention while decoding works on the KV cache's blocks of this many slots.
@@ -95,11 +95,10 @@ struct RowKernels {
   void (*store_across)(const float* c, int64_t stride, int64_t rows, int64_t columns, T* y, int64_t y_stride);
 };
 
-// Operands of products of bfloat16, packed in pairs [inner / 2, width, 2] as the instructions take them.
+// Operands of products of blocks; those of bfloat16 in pairs [inner / 2, width, 2], as the instructions take them.
 struct PackKernels {
-  // the transpose of x [columns, inner]; inner and stride are even
-  void (*across)(const c10::BFloat16* x, int64_t stride, int64_t columns, int64_t inner, c10::BFloat16* pairs,
-                 int64_t width);
+  // x [columns, inner] to its transpose [inner, width]; of bfloat16 a pair counts as one
+  void (*across)(const float* x, int64_t stride, int64_t columns, int64_t inner, float* packed, int64_t width);
   // b [inner, width]; an odd inner axis is filled up with zeros
   void (*along)(const c10::BFloat16* b, int64_t stride, int64_t inner, int64_t width, c10::BFloat16* pairs);
   // not in pairs: a [rows, columns] to its transpose
@@ -142,6 +141,9 @@ struct Kernels {
 };
 
 const Kernels& kernels();
+
+// Whether the processor has what oneDNN wants for its bfloat16 kernels: 512-bit vectors.
+bool has_wide_vectors();
 
 // Every variant of them that this processor has, the best one last.
 struct KernelVariant {

@@ -21,10 +21,10 @@ namespace magic::CPU_CAPABILITY {
 #include "cpu/vectors.inl"
 //
 #include "cpu/attention.inl"
-#include "cpu/bfloat16_pack.inl"
 #include "cpu/decode_attention.inl"
 #include "cpu/few_row_gemm.inl"
 #include "cpu/logits.inl"
+#include "cpu/pack.inl"
 #include "cpu/rows.inl"
 
 template <typename T>

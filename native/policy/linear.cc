@@ -8,7 +8,8 @@
 
 #include <algorithm>
 
-#include "policy/bfloat16_gemm.h"
+#include "cpu/kernels.h"
+#include "policy/block_gemm.h"
 #include "policy/few_row_gemm.h"
 #include "policy/onednn_linear.h"
 
@@ -16,29 +17,29 @@ namespace magic {
 
 namespace {
 
-// As oneDNN decides whether it has bfloat16 kernels.
+// Whether libtorch multiplies bfloat16 by instructions for it; on x86 oneDNN does with 512-bit vectors.
 bool cpu_multiplies_bfloat16() {
 #if defined(__x86_64__)
-  static const bool has =
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  return has;
+  return has_wide_vectors();
 #else
   return true;
 #endif
 }
 
-// Up to how many rows of x our own GEMM is faster than the library's: measured on two Zen 3 cores. Where bfloat16 has
-// to be widened, the library's takes a float32 copy of the whole weight each time. Where there are instructions for it,
-// bfloat16_gemm takes all rows, and this one what that does not take.
+// Up to how many rows of x our own GEMM is faster than the library's, which copies the weight; in bfloat16 it widens a
+// float32 copy of it each time. Measured on two Zen 3 cores; with 512-bit vectors, on Sapphire Rapids, block_gemm is
+// ahead from nine rows on.
 bool few_rows(const at::Tensor& x, const at::Tensor& weight) {
   if (!x.is_cpu() || x.scalar_type() != weight.scalar_type() || !weight.is_contiguous()) return false;
   if (x.scalar_type() == at::kBFloat16) return x.size(0) <= (cpu_multiplies_bfloat16() ? 8 : 256);
   return x.scalar_type() == at::kFloat && x.size(0) <= 96;
 }
 
-// Up to how many rows of bfloat16 decoding and small micro-batches are faster so than by the library, on two Sapphire
-// Rapids cores.
-constexpr int64_t kMostBfloat16Rows = 512;
+// Up to how many rows of x block_gemm is faster than the library.
+bool some_rows(const at::Tensor& x, const at::Tensor& weight) {
+  const bool float32 = x.scalar_type() == at::kFloat;
+  return (float32 ? x.size(0) > 8 && x.size(0) <= 96 : x.size(0) <= 512) && block_gemm_takes(x, weight);
+}
 
 template <typename Body>
 void for_row_blocks(int64_t rows, const Body& body) {
@@ -80,7 +81,9 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
 
 at::Tensor float_product(const at::Tensor& a, const at::Tensor& b) {
   if (a.is_cuda() && a.scalar_type() != at::kFloat) return at::mm(a, b, at::kFloat);
-  if (bfloat16_gemm_takes(a, b.t())) return bfloat16_gemm(a, b.t(), at::kFloat);
+  if (some_rows(a, b.t()) || (a.scalar_type() == at::kBFloat16 && block_gemm_takes(a, b.t()))) {
+    return block_gemm(a, b.t(), at::kFloat);
+  }
   if (few_rows(a, b.t())) return few_row_gemm(a, b.t());
   const at::Tensor left = gemm_operand(a), right = gemm_operand(b);
   // A quarter faster than at::mm for hundreds of rows and a vocabulary, on two Zen 3 cores.
@@ -110,9 +113,9 @@ void add_product(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, doub
 at::Tensor linear(const at::Tensor& x, const Linear& layer) {
   const at::Tensor &weight = layer.weight.value, &bias = layer.bias.value;
   at::Tensor y;
-  if (x.size(0) <= kMostBfloat16Rows && bfloat16_gemm_takes(x, weight)) {
-    y = bfloat16_gemm(x, weight, bias.defined() ? at::kFloat : at::kBFloat16);
-    if (bias.defined()) y = y.add_(bias).to(at::kBFloat16);  // rounded once, as by the library
+  if (some_rows(x, weight)) {
+    y = block_gemm(x, weight, bias.defined() ? at::kFloat : x.scalar_type());
+    if (bias.defined()) y = y.add_(bias).to(x.scalar_type());  // rounded once, as by the library
   } else if (few_rows(x, weight)) {
     y = few_row_gemm(x, weight);
     if (bias.defined()) y.add_(bias);
@@ -152,8 +155,8 @@ void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::T
     add_widened(gradient, d_y, x);
     return;
   }
-  if (gradient.scalar_type() == at::kFloat && adds_bfloat16_gemm(d_y, x)) {
-    add_bfloat16_gemm(gradient, d_y, x);
+  if (gradient.scalar_type() == at::kFloat && adds_block_gemm(d_y, x)) {
+    add_block_gemm(gradient, d_y, x);
     return;
   }
   const auto row_bytes = gradient.size(1) * static_cast<int64_t>(sizeof(float));

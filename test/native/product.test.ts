@@ -33,24 +33,31 @@ for (const dtype of ['float32', 'bfloat16'] as const) {
       const weight = round(random.fill(new Float32Array(out * inSize), 1))
       const y = await addon.product({ x, weight, inSize, dtype })
       const error = relativeError(y, expected(x, weight, inSize))
-      // A library that has bfloat16 instructions also rounds what comes out.
-      const bound = dtype === 'bfloat16' && n > 8 ? 5e-3 : 1e-6
+      // A library that has bfloat16 instructions rounds what comes out, where the inner axis is odd.
+      const bound = dtype === 'bfloat16' && inSize % 2 === 1 && n > 8 ? 5e-3 : 1e-6
       t.true(error <= bound, `[${n}, ${inSize}] x [${out}, ${inSize}]: ${error}`)
     }
   })
 }
 
-test('a row does not depend on how many others there are', async (t) => {
-  const random = new Random(18)
-  const [inSize, out] = [833, 70]
-  const x = random.fill(new Float32Array(96 * inSize), 1)
-  const weight = random.fill(new Float32Array(out * inSize), 1)
-  const y = await addon.product({ x, weight, inSize, dtype: 'float32' })
-  for (const n of [1, 2, 3, 5, 33]) {
-    const few = await addon.product({ x: x.slice(0, n * inSize), weight, inSize, dtype: 'float32' })
-    t.deepEqual(few, y.slice(0, n * out))
-  }
-})
+// Float32 of more than eight rows goes by other kernels where there are 512-bit vectors, and bfloat16 does for any number.
+for (const [dtype, most, counts] of [
+  ['float32', 8, [1, 2, 3, 5]],
+  ['float32', 96, [9, 33, 64, 65]],
+  ['bfloat16', 96, [1, 2, 3, 5, 9, 33, 64, 65]],
+] as const) {
+  test(`${dtype}: a row does not depend on how many others there are, up to ${most}`, async (t) => {
+    const random = new Random(18)
+    const [inSize, out] = [834, 70]
+    const x = random.fill(new Float32Array(most * inSize), 1)
+    const weight = random.fill(new Float32Array(out * inSize), 1)
+    const y = await addon.product({ x, weight, inSize, dtype })
+    for (const n of counts) {
+      const few = await addon.product({ x: x.slice(0, n * inSize), weight, inSize, dtype })
+      t.deepEqual(few, y.slice(0, n * out), `${n} rows`)
+    }
+  })
+}
 
 test('not-a-number comes through', async (t) => {
   const x = new Float32Array(3 * 20).fill(1)

@@ -1,4 +1,4 @@
-// The GEMM of few rows, and what products of bfloat16 are packed by.
+// The GEMM of few rows, and what products by block kernels are packed by.
 
 #include <algorithm>
 #include <cmath>
@@ -89,7 +89,8 @@ void check_packing(const Kernels& kernels, int64_t rows, int64_t columns) {
       for (int64_t c = 0; c < columns; c++) pairs[c / 2 * 2 * rows + 2 * r + c % 2] = from[r * stride + c];
     }
     out = room<c10::BFloat16>(columns * rows);
-    kernels.pack.across(from.data(), stride, rows, columns, out.data(), rows);
+    kernels.pack.across(reinterpret_cast<const float*>(from.data()), stride / 2, rows, columns / 2,
+                        reinterpret_cast<float*>(out.data()), rows);
     check("pairs across" + size, exactly(pairs, columns * rows), out);
   }
   if (rows > kProductRows || columns > kProductPanel) return;

@@ -1,12 +1,10 @@
-// Operands of products of bfloat16 as the processor's instructions take them: neighbours on the inner axis in pairs,
-// [inner / 2, width, 2] (oneDNN's VNNI layout), and their results put back.
+// Operands of products as oneDNN's block kernels take them, and the products put back. Values of bfloat16 stand in
+// pairs, [inner / 2, width, 2] (its VNNI layout): neighbours on the inner axis, which one instruction multiplies.
 
-// x [columns, inner] to the pairs of its transpose; inner is even. What lies behind the columns is left alone.
-void pack_across(const c10::BFloat16* x, int64_t stride, int64_t columns, int64_t inner, c10::BFloat16* pairs,
-                 int64_t width) {
-  // A pair moves as one float would.
-  at::vec::transpose_mxn<float>(reinterpret_cast<const float*>(x), stride / 2, reinterpret_cast<float*>(pairs), width,
-                                static_cast<int>(columns), static_cast<int>(inner / 2));
+// x [columns, inner] to its transpose [inner, width]; what lies behind the columns is left alone. A pair of bfloat16
+// moves as one float.
+void pack_across(const float* x, int64_t stride, int64_t columns, int64_t inner, float* packed, int64_t width) {
+  at::vec::transpose_mxn<float>(x, stride, packed, width, static_cast<int>(columns), static_cast<int>(inner));
 }
 
 // b [inner, width] to its pairs; an odd inner axis is filled up with zeros.

@@ -1,4 +1,4 @@
-#include "policy/bfloat16_gemm.h"
+#include "policy/block_gemm.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
@@ -9,7 +9,6 @@
 #include <cstring>
 
 #include "cpu/kernels.h"
-#include "policy/linear.h"
 
 namespace magic {
 
@@ -35,7 +34,35 @@ int64_t rows_of_block(int64_t rows) {
 }
 
 bool has_rows(const at::Tensor& t) {
-  return t.is_cpu() && t.scalar_type() == at::kBFloat16 && t.dim() == 2 && t.stride(1) == 1 && t.stride(0) >= t.size(1);
+  return t.is_cpu() && t.dim() == 2 && t.stride(1) == 1 && t.stride(0) >= t.size(1);
+}
+
+void multiply_block(int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t a_row, const BFloat16* b, bool add,
+                    float* c, int64_t c_row) {
+  brgemm(m, n, k, a_row, n, c_row, add, a, b, c, /*is_vnni=*/true);
+}
+
+void multiply_block(int64_t m, int64_t n, int64_t k, const float* a, int64_t a_row, const float* b, bool add, float* c,
+                    int64_t c_row) {
+  brgemm(m, n, k, a_row, n, c_row, add, a, b, c, /*is_vnni=*/false);
+}
+
+// Whether this libtorch has these kernels and they know the processor.
+template <typename T>
+bool has_kernels() {
+  static const bool has = [] {
+    if (!has_wide_vectors()) return false;
+    const T zeros[kStep * kWidth] = {};
+    float sums[kWidth * kWidth];
+    try {
+      multiply_block(kWidth, kWidth, kStep, zeros, kStep, zeros, false, sums, kWidth);
+      brgemm_release();
+    } catch (const std::exception&) {
+      return false;
+    }
+    return true;
+  }();
+  return has;
 }
 
 // Runs body(i) for [0, count) on all threads, each taking the next.
@@ -55,29 +82,31 @@ struct alignas(64) Block {
   float sums[kProductRows * kProductPanel];
 };
 
-template <typename T>
+template <typename T, typename Y>
 void multiply(const at::Tensor& x, const at::Tensor& w, at::Tensor& out) {
-  const int64_t m = x.size(0), n = w.size(0), k = x.size(1), w_stride = w.stride(0);
-  const auto *left = x.const_data_ptr<BFloat16>(), *weight = w.const_data_ptr<BFloat16>();
-  T* y = out.mutable_data_ptr<T>();
-  // Rows of w are taken as they lie: of decoding, whose rows are few, they are nearly all there is to read. The rows of
-  // x are packed.
+  const int64_t m = x.size(0), n = w.size(0), k = x.size(1), w_row = w.stride(0);
+  const auto *left = x.const_data_ptr<T>(), *weight = w.const_data_ptr<T>();
+  Y* y = out.mutable_data_ptr<Y>();
+  // Rows of w are taken as they lie: where rows of x are few, they are nearly all there is to read. Those of x are
+  // packed.
   const int64_t panels = blocks_of(m, kProductPanel);
-  const at::Tensor packed = at::empty({panels * kProductPanel * k}, x.options());
-  auto* pairs = packed.mutable_data_ptr<BFloat16>();
+  const at::Tensor room = at::empty({panels * kProductPanel * k}, x.options());
+  T* packed = room.mutable_data_ptr<T>();
   const auto width_of = [m](int64_t panel) {
     return round_up(std::min(kProductPanel, m - panel * kProductPanel), kWidth);
   };
   const auto pack = [&](int64_t panel) {
+    constexpr int64_t kMoved = sizeof(float) / sizeof(T);
     const int64_t first = panel * kProductPanel, columns = std::min(kProductPanel, m - first), width = width_of(panel);
-    BFloat16* to = pairs + first * k;
-    if (width > columns) std::memset(static_cast<void*>(to), 0, width * k * sizeof(BFloat16));
-    kernels().pack.across(left + first * x.stride(0), x.stride(0), columns, k, to, width);
+    T* to = packed + first * k;
+    if (width > columns) std::memset(static_cast<void*>(to), 0, width * k * sizeof(T));
+    kernels().pack.across(reinterpret_cast<const float*>(left + first * x.stride(0)), x.stride(0) / kMoved, columns,
+                          k / kMoved, reinterpret_cast<float*>(to), width);
   };
   at::parallel_for(0, panels, blocks_of(1 << 16, kProductPanel * k), [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; panel++) pack(panel);
   });
-  const auto store = kernels().rows<T>().store_across;
+  const auto store = kernels().rows<Y>().store_across;
   const int64_t most_rows = rows_of_block(n);
   share(blocks_of(n, most_rows), [&](int64_t block) {
     Block product;
@@ -85,8 +114,8 @@ void multiply(const at::Tensor& x, const at::Tensor& w, at::Tensor& out) {
     for (int64_t panel = 0; panel < panels; panel++) {
       const int64_t first = panel * kProductPanel, width = width_of(panel);
       for (int64_t at = 0; at < k; at += kSlice) {
-        brgemm(rows, width, std::min(kSlice, k - at), w_stride, width, width, at > 0, weight + row * w_stride + at,
-               pairs + first * k + at * width, product.sums);
+        multiply_block(rows, width, std::min(kSlice, k - at), weight + row * w_row + at, w_row,
+                       packed + first * k + at * width, at > 0, product.sums, width);
       }
       store(product.sums, width, rows, std::min(kProductPanel, m - first), y + first * n + row, n);
     }
@@ -119,45 +148,36 @@ void add_slice(float* sum, int64_t sum_stride, const BFloat16* a, int64_t a_stri
     }
     for (int64_t panel = 0; panel < panels; panel++) {
       const int64_t first = panel * kProductPanel, width = width_of(panel);
-      brgemm(rows, width, inner, inner, width, sum_stride, true, across, pairs + first * inner,
-             sum + row * sum_stride + first);
+      multiply_block(rows, width, inner, across, inner, pairs + first * inner, true, sum + row * sum_stride + first,
+                     sum_stride);
     }
   });
 }
 
 }  // namespace
 
-bool has_bfloat16_gemm() {
-  static const bool has = [] {
-    if (multiplies_in_float32(at::kCPU, at::kBFloat16)) return false;
-    const BFloat16 ones[kStep * kWidth] = {};
-    float sums[kWidth * kWidth];
-    try {
-      brgemm(kWidth, kWidth, kStep, kStep, kWidth, kWidth, false, ones, ones, sums);
-      brgemm_release();
-    } catch (const std::exception&) {
-      return false;  // a libtorch without these kernels, or a processor that they don't know
-    }
-    return true;
-  }();
-  return has;
+bool block_gemm_takes(const at::Tensor& x, const at::Tensor& w) {
+  if (!has_rows(x) || !has_rows(w) || x.scalar_type() != w.scalar_type() || x.numel() == 0) return false;
+  if (x.scalar_type() == at::kFloat) return has_kernels<float>();
+  return x.scalar_type() == at::kBFloat16 && x.size(1) % 2 == 0 && x.stride(0) % 2 == 0 && has_kernels<BFloat16>();
 }
 
-bool bfloat16_gemm_takes(const at::Tensor& x, const at::Tensor& w) {
-  return adds_bfloat16_gemm(x, w) && x.numel() > 0 && x.size(1) % 2 == 0 && x.stride(0) % 2 == 0;
-}
-
-at::Tensor bfloat16_gemm(const at::Tensor& x, const at::Tensor& w, at::ScalarType type) {
+at::Tensor block_gemm(const at::Tensor& x, const at::Tensor& w, at::ScalarType type) {
   at::Tensor y = at::empty({x.size(0), w.size(0)}, x.options().dtype(type));
-  type == at::kFloat ? multiply<float>(x, w, y) : multiply<BFloat16>(x, w, y);
+  if (x.scalar_type() == at::kFloat) {
+    multiply<float, float>(x, w, y);
+  } else {
+    (type == at::kFloat ? multiply<BFloat16, float> : multiply<BFloat16, BFloat16>)(x, w, y);
+  }
   return y;
 }
 
-bool adds_bfloat16_gemm(const at::Tensor& a, const at::Tensor& b) {
-  return has_rows(a) && has_rows(b) && has_bfloat16_gemm();
+bool adds_block_gemm(const at::Tensor& a, const at::Tensor& b) {
+  return has_rows(a) && has_rows(b) && a.scalar_type() == at::kBFloat16 && b.scalar_type() == at::kBFloat16 &&
+         has_kernels<BFloat16>();
 }
 
-void add_bfloat16_gemm(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b) {
+void add_block_gemm(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b) {
   for (int64_t at = 0; at < a.size(0); at += kSlice) {
     add_slice(sum.mutable_data_ptr<float>(), sum.stride(0), a.const_data_ptr<BFloat16>() + at * a.stride(0),
               a.stride(0), a.size(1), b.const_data_ptr<BFloat16>() + at * b.stride(0), b.stride(0), b.size(1),

@@ -1,0 +1,22 @@
+#pragma once
+// Products by oneDNN's kernels for blocks of matrices (brgemm), which libtorch exports, over blocks that are packed
+// here. libtorch's own products pack or copy the weight too, which for few rows takes longer than to multiply by it,
+// and those of bfloat16 are rounded to bfloat16: here they are float32 sums.
+
+#include <ATen/core/Tensor.h>
+
+namespace magic {
+
+// Whether block_gemm takes these on this processor: x [m, k] and w [n, k] of one type, each row in one piece, k even in
+// bfloat16.
+bool block_gemm_takes(const at::Tensor& x, const at::Tensor& w);
+
+// x w^T [m, n] as `type`, float32 or bfloat16, which is what it is rounded to at the end. A row's result does not
+// depend on the others.
+at::Tensor block_gemm(const at::Tensor& x, const at::Tensor& w, at::ScalarType type);
+
+// sum [m, n] (float32) += a^T b of bfloat16 a [k, m] and b [k, n]; whether it takes these: each row in one piece.
+bool adds_block_gemm(const at::Tensor& a, const at::Tensor& b);
+void add_block_gemm(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b);
+
+}  // namespace magic
