@@ -20,7 +20,7 @@ using c10::BFloat16;
 
 // The inner axis is multiplied in slices, so that the blocks stay in the second-level cache, and comes in whole steps
 // of the instructions.
-constexpr int64_t kSlice = 1024, kStep = 32;
+constexpr int64_t kSlice = kPackedRows, kStep = 32;
 // A panel's columns come in whole vectors: few widths, as a kernel is compiled for each.
 constexpr int64_t kWidth = 16;
 
@@ -156,10 +156,14 @@ void add_slice(float* sum, int64_t sum_stride, const BFloat16* a, int64_t a_stri
 
 }  // namespace
 
+bool has_block_gemm(at::ScalarType type) {
+  return type == at::kFloat ? has_kernels<float>() : type == at::kBFloat16 && has_kernels<BFloat16>();
+}
+
 bool block_gemm_takes(const at::Tensor& x, const at::Tensor& w) {
   if (!has_rows(x) || !has_rows(w) || x.scalar_type() != w.scalar_type() || x.numel() == 0) return false;
-  if (x.scalar_type() == at::kFloat) return has_kernels<float>();
-  return x.scalar_type() == at::kBFloat16 && x.size(1) % 2 == 0 && x.stride(0) % 2 == 0 && has_kernels<BFloat16>();
+  const bool in_pairs = x.size(1) % 2 == 0 && x.stride(0) % 2 == 0;
+  return (in_pairs || x.scalar_type() == at::kFloat) && has_block_gemm(x.scalar_type());
 }
 
 at::Tensor block_gemm(const at::Tensor& x, const at::Tensor& w, at::ScalarType type) {
@@ -174,7 +178,7 @@ at::Tensor block_gemm(const at::Tensor& x, const at::Tensor& w, at::ScalarType t
 
 bool adds_block_gemm(const at::Tensor& a, const at::Tensor& b) {
   return has_rows(a) && has_rows(b) && a.scalar_type() == at::kBFloat16 && b.scalar_type() == at::kBFloat16 &&
-         has_kernels<BFloat16>();
+         has_block_gemm(at::kBFloat16);
 }
 
 void add_block_gemm(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b) {

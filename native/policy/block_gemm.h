@@ -5,15 +5,23 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 namespace magic {
 
-// Whether block_gemm takes these on this processor: x [m, k] and w [n, k] of one type, each row in one piece, k even in
+// Whether this processor and this libtorch have the kernels for a type.
+bool has_block_gemm(at::ScalarType type);
+
+// Whether block_gemm takes these: x [m, k] and w [n, k] of one type, each row in one piece, k even in
 // bfloat16.
 bool block_gemm_takes(const at::Tensor& x, const at::Tensor& w);
 
 // x w^T [m, n] as `type`, float32 or bfloat16, which is what it is rounded to at the end. A row's result does not
 // depend on the others.
 at::Tensor block_gemm(const at::Tensor& x, const at::Tensor& w, at::ScalarType type);
+
+// add_block_gemm packs so many rows at once.
+constexpr int64_t kPackedRows = 1024;
 
 // sum [m, n] (float32) += a^T b of bfloat16 a [k, m] and b [k, n]; whether it takes these: each row in one piece.
 bool adds_block_gemm(const at::Tensor& a, const at::Tensor& b);

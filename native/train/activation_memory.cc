@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "loss/logits.h"
+#include "policy/block_gemm.h"
 #include "policy/linear.h"
 #include "policy/packing.h"
 
@@ -69,11 +70,13 @@ ActivationMemory::LayerBytes ActivationMemory::layer(Recompute recompute) const 
   return {kept, forward, std::max({again, mlp, attended, 4 * hidden_ + qkv_})};
 }
 
-// Of the largest product of a layer where products are in float32 copies: of its weight, and of some rows of its
+// Of the largest product of a layer. Where products are in float32 copies: of its weight, and of some rows of its
 // operand and result.
 int64_t ActivationMemory::copies(int64_t rows) const {
   const int64_t hidden = shape_.hidden_size, gate_up = 2 * shape_.intermediate_size;
-  return widens_ ? (hidden * gate_up + std::min(rows, kWidenedRows) * (hidden + gate_up)) * kFloatBytes : 0;
+  if (widens_) return (hidden * gate_up + std::min(rows, kWidenedRows) * (hidden + gate_up)) * kFloatBytes;
+  // The rows of a gradient's product that are packed at once, two bytes each.
+  return cpu_ && low_ && has_block_gemm(at::kBFloat16) ? std::min(rows, kPackedRows) * gate_up : 0;
 }
 
 // Of all attention blocks, at most: a float32 for each row of a block and row of the packing.
@@ -93,9 +96,10 @@ int64_t ActivationMemory::head(int64_t responses, int64_t logit_rows, bool backw
   if (widens_) {
     bytes += (weight + responses * shape_.hidden_size) * kFloatBytes;
   } else if (low_) {
-    // As the product gives it, and in float32, beside the chunk; a GPU's product is in float32, its gradient in place.
-    if (cpu_) bytes += chunk * (2 + kFloatBytes);
-    if (backward && trains_head_) bytes += std::min(kProductBlockBytes, weight * kFloatBytes);
+    // On the CPU the gradient beside the chunk, or the chunk as the library gives it; a GPU has the gradient in place.
+    if (cpu_) bytes += chunk * 2;
+    const bool in_place = cpu_ && has_block_gemm(at::kBFloat16);
+    if (backward && trains_head_ && !in_place) bytes += std::min(kProductBlockBytes, weight * kFloatBytes);
   }
   return bytes;
 }
