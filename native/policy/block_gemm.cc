@@ -27,10 +27,11 @@ constexpr int64_t kWidth = 16;
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
 
-// Rows of each block, at most kProductRows: where there are few blocks, as many for every thread.
+// Rows of each block, at most kProductRows: eight blocks for every thread, as threads are held up by what else the
+// machine does, but no fewer rows than are worth a panel.
 int64_t rows_of_block(int64_t rows) {
-  const int64_t threads = at::get_num_threads(), blocks = blocks_of(rows, kProductRows);
-  return blocks >= 8 * threads ? kProductRows : round_up(blocks_of(rows, round_up(blocks, threads)), kWidth);
+  constexpr int64_t kBlocks = 8, kLeast = 48;
+  return std::clamp(round_up(blocks_of(rows, kBlocks * at::get_num_threads()), kWidth), kLeast, kProductRows);
 }
 
 bool has_rows(const at::Tensor& t) {
