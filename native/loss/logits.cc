@@ -9,7 +9,7 @@
 namespace magic {
 
 int64_t ample_chunk_rows(int64_t vocab_size, bool cuda) {
-  constexpr int64_t kBytesCpu = 72 << 20, kBytesCuda = 1024 << 20;
+  constexpr int64_t kBytesCpu = 104 << 20, kBytesCuda = 1024 << 20;
   const int64_t rows = (cuda ? kBytesCuda : kBytesCpu) / (vocab_size * static_cast<int64_t>(sizeof(float)));
   return std::max(kLeastChunkRows, rows);
 }
