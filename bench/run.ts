@@ -35,7 +35,7 @@ export async function runCases(
   let cudaPeers: Promise<Peers> | undefined
   const noted = async (found: Promise<Peers>) => {
     const { python, versions } = await found
-    outcome.peers = versions
+    outcome.peers = { ...outcome.peers, ...versions }
     return python
   }
   const shared: Omit<Context, 'log'> = {

@@ -142,7 +142,7 @@ struct Kernels {
 
 const Kernels& kernels();
 
-// Whether the processor has what oneDNN wants for its bfloat16 kernels: 512-bit vectors.
+// Whether the processor has 512-bit vectors, of floats and of what is narrower.
 bool has_wide_vectors();
 
 // Every variant of them that this processor has, the best one last.

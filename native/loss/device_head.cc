@@ -93,7 +93,11 @@ class DeviceHead {
                             .vocab = logits_.size(1),
                             .scale = scale_};
     queue_.run(&DeviceKernels::rows_backward, type, args);
-    return type == at::kFloat ? logits_ : logits_.view(type).narrow(1, 0, logits_.size(1));
+    if (type == at::kFloat) return logits_;
+    const at::Tensor d_logits = logits_.view(type).narrow(1, 0, logits_.size(1));
+    // Where the CPU stands in for the device, oneDNN multiplies what lies behind a row's end by zeros, and it may be no
+    // number.
+    return d_logits.is_cpu() ? d_logits.contiguous() : d_logits;
   }
 
   const DeviceQueue& queue() const { return queue_; }

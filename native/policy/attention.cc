@@ -108,7 +108,7 @@ at::Tensor attention_backward(const Shape& shape, const Packing& packing, const 
                           d_output.contiguous(), d_qkv);
     return d_qkv;
   }
-  // Each block adds to its prompt's keys and values: in float32, as on the CPU, and rounded once.
+  // Each block adds to its prompt's keys and values: in float32, as on the CPU.
   at::Tensor d_qkv = at::zeros(qkv.sizes(), qkv.options().dtype(at::kFloat));
   const double scale = 1.0 / std::sqrt(static_cast<double>(shape.head_dim));
   for (size_t i = 0; i < packing.blocks.size(); i++) {

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <exception>
 
 #include "cpu/kernels.h"
+#include "runtime/memory.h"
 
 namespace magic {
 
@@ -38,6 +40,12 @@ bool has_rows(const at::Tensor& t) {
   return t.is_cpu() && t.dim() == 2 && t.stride(1) == 1 && t.stride(0) >= t.size(1);
 }
 
+// The kernels configure the processor's tiles for a thread, and take for granted that they are as they left them.
+// Whoever multiplies next may not leave them so.
+struct ReleasesTiles {
+  ~ReleasesTiles() { brgemm_release(); }
+};
+
 void multiply_block(int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t a_row, const BFloat16* b, bool add,
                     float* c, int64_t c_row) {
   brgemm(m, n, k, a_row, n, c_row, add, a, b, c, /*is_vnni=*/true);
@@ -56,9 +64,10 @@ bool has_kernels() {
     const T zeros[kStep * kWidth] = {};
     float sums[kWidth * kWidth];
     try {
+      const ReleasesTiles releases;
       multiply_block(kWidth, kWidth, kStep, zeros, kStep, zeros, false, sums, kWidth);
-      brgemm_release();
-    } catch (const std::exception&) {
+    } catch (const std::exception& error) {
+      if (is_out_of_memory(error)) throw;  // another time it may be there
       return false;
     }
     return true;
@@ -71,10 +80,10 @@ template <typename Body>
 void share(int64_t count, const Body& body) {
   std::atomic<int64_t> next{0};
   at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), count), 1, [&](int64_t begin, int64_t end) {
+    const ReleasesTiles releases;
     for (int64_t thread = begin; thread < end; thread++) {
       for (int64_t i = next++; i < count; i = next++) body(i);
     }
-    brgemm_release();
   });
 }
 
@@ -161,20 +170,23 @@ bool has_block_gemm(at::ScalarType type) {
   return type == at::kFloat ? has_kernels<float>() : type == at::kBFloat16 && has_kernels<BFloat16>();
 }
 
-bool block_gemm_takes(const at::Tensor& x, const at::Tensor& w) {
-  if (!has_rows(x) || !has_rows(w) || x.scalar_type() != w.scalar_type() || x.numel() == 0) return false;
-  const bool in_pairs = x.size(1) % 2 == 0 && x.stride(0) % 2 == 0;
-  return (in_pairs || x.scalar_type() == at::kFloat) && has_block_gemm(x.scalar_type());
-}
-
 at::Tensor block_gemm(const at::Tensor& x, const at::Tensor& w, at::ScalarType type) {
-  at::Tensor y = at::empty({x.size(0), w.size(0)}, x.options().dtype(type));
-  if (x.scalar_type() == at::kFloat) {
-    multiply<float, float>(x, w, y);
-  } else {
-    (type == at::kFloat ? multiply<BFloat16, float> : multiply<BFloat16, BFloat16>)(x, w, y);
+  const bool fits = has_rows(x) && has_rows(w) && x.scalar_type() == w.scalar_type() && x.numel() > 0;
+  const bool in_pairs = x.scalar_type() == at::kFloat || (x.size(1) % 2 == 0 && x.stride(0) % 2 == 0);
+  if (!fits || !in_pairs || !has_block_gemm(x.scalar_type())) return {};
+  try {
+    at::Tensor y = at::empty({x.size(0), w.size(0)}, x.options().dtype(type));
+    if (x.scalar_type() == at::kFloat) {
+      multiply<float, float>(x, w, y);
+    } else {
+      (type == at::kFloat ? multiply<BFloat16, float> : multiply<BFloat16, BFloat16>)(x, w, y);
+    }
+    return y;
+  } catch (const std::exception& error) {
+    // Where a kernel cannot be compiled for want of memory, others may be there.
+    if (!is_out_of_memory(error)) throw;
+    return {};
   }
-  return y;
 }
 
 bool adds_block_gemm(const at::Tensor& a, const at::Tensor& b) {

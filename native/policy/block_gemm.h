@@ -12,12 +12,9 @@ namespace magic {
 // Whether this processor and this libtorch have the kernels for a type.
 bool has_block_gemm(at::ScalarType type);
 
-// Whether block_gemm takes these: x [m, k] and w [n, k] of one type, each row in one piece, k even in
-// bfloat16.
-bool block_gemm_takes(const at::Tensor& x, const at::Tensor& w);
-
-// x w^T [m, n] as `type`, float32 or bfloat16, which is what it is rounded to at the end. A row's result does not
-// depend on the others.
+// x w^T [m, n] of x [m, k] and w [n, k] as `type`, float32 or bfloat16, which is what it is rounded to at the end. A
+// row's result does not depend on the others. Undefined where it does not take these (there are no kernels, the types
+// differ, a row is not in one piece, or of bfloat16 k is odd) or memory is out.
 at::Tensor block_gemm(const at::Tensor& x, const at::Tensor& w, at::ScalarType type);
 
 // add_block_gemm packs so many rows at once.

@@ -18,19 +18,20 @@ at::Tensor few_row_gemm(const at::Tensor& x, const at::Tensor& weight) {
   const int64_t slices = (in + kGemmInner - 1) / kGemmInner, slice = ((in + slices - 1) / slices + 15) / 16 * 16;
   GemmRows work{x32.const_data_ptr<float>(), in,     slice, rows, in, slice, weight.const_data_ptr(), out,
                 y.mutable_data_ptr<float>(), nullptr};
-  std::vector<float> sliced;
+  at::Tensor sliced;
   if (slices > 1) {
     // Rows of x that are far apart, often by a power of two, would push each other out of the cache.
-    work.x_stride = slice + 24;
+    work.x_stride = slice + 16;
     work.x_slice = rows * work.x_stride;
-    sliced.resize(slices * work.x_slice);
+    sliced = at::empty({slices * work.x_slice}, x32.options());
+    float* to = sliced.mutable_data_ptr<float>();
     for (int64_t at = 0; at < in; at += slice) {
       for (int64_t r = 0; r < rows; r++) {
         const float* from = work.x + r * in + at;
-        std::copy(from, from + std::min(slice, in - at), sliced.data() + at / slice * work.x_slice + r * work.x_stride);
+        std::copy(from, from + std::min(slice, in - at), to + at / slice * work.x_slice + r * work.x_stride);
       }
     }
-    work.x = sliced.data();
+    work.x = to;
   }
   const auto gemm_panel =
       weight.scalar_type() == at::kBFloat16 ? kernels().bfloat16.gemm_panel : kernels().float32.gemm_panel;

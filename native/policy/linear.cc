@@ -17,28 +17,29 @@ namespace magic {
 
 namespace {
 
-// Whether libtorch multiplies bfloat16 by instructions for it; on x86 oneDNN does with 512-bit vectors.
+// Whether bfloat16 is multiplied by instructions for it. libtorch's own products on x86 come from oneDNN, as the block
+// kernels do, and where it has no instructions are several times slower than float32.
 bool cpu_multiplies_bfloat16() {
 #if defined(__x86_64__)
-  return has_wide_vectors();
+  return has_block_gemm(at::kBFloat16);
 #else
   return true;
 #endif
 }
 
 // Up to how many rows of x our own GEMM is faster than the library's, which copies the weight; in bfloat16 it widens a
-// float32 copy of it each time. Measured on two Zen 3 cores; with 512-bit vectors, on Sapphire Rapids, block_gemm is
-// ahead from nine rows on.
+// float32 copy of it each time. Measured on two Zen 3 cores.
 bool few_rows(const at::Tensor& x, const at::Tensor& weight) {
   if (!x.is_cpu() || x.scalar_type() != weight.scalar_type() || !weight.is_contiguous()) return false;
   if (x.scalar_type() == at::kBFloat16) return x.size(0) <= (cpu_multiplies_bfloat16() ? 8 : 256);
   return x.scalar_type() == at::kFloat && x.size(0) <= 96;
 }
 
-// Up to how many rows of x block_gemm is faster than the library.
-bool some_rows(const at::Tensor& x, const at::Tensor& weight) {
-  const bool float32 = x.scalar_type() == at::kFloat;
-  return (float32 ? x.size(0) > 8 && x.size(0) <= 96 : x.size(0) <= 512) && block_gemm_takes(x, weight);
+// For how many rows of x block_gemm is faster than both, on two Sapphire Rapids cores: of bfloat16 from one on; of
+// float32 where filling them up to whole vectors adds no more than a quarter.
+bool some_rows(const at::Tensor& x) {
+  const int64_t rows = x.size(0), filled = (rows + 15) / 16 * 16;
+  return x.scalar_type() == at::kFloat ? 4 * filled <= 5 * rows && rows <= 96 : rows <= 512;
 }
 
 template <typename Body>
@@ -81,8 +82,9 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
 
 at::Tensor float_product(const at::Tensor& a, const at::Tensor& b) {
   if (a.is_cuda() && a.scalar_type() != at::kFloat) return at::mm(a, b, at::kFloat);
-  if (some_rows(a, b.t()) || (a.scalar_type() == at::kBFloat16 && block_gemm_takes(a, b.t()))) {
-    return block_gemm(a, b.t(), at::kFloat);
+  if (some_rows(a) || a.scalar_type() == at::kBFloat16) {
+    const at::Tensor y = block_gemm(a, b.t(), at::kFloat);
+    if (y.defined()) return y;
   }
   if (few_rows(a, b.t())) return few_row_gemm(a, b.t());
   const at::Tensor left = gemm_operand(a), right = gemm_operand(b);
@@ -113,8 +115,8 @@ void add_product(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, doub
 at::Tensor linear(const at::Tensor& x, const Linear& layer) {
   const at::Tensor &weight = layer.weight.value, &bias = layer.bias.value;
   at::Tensor y;
-  if (some_rows(x, weight)) {
-    y = block_gemm(x, weight, bias.defined() ? at::kFloat : x.scalar_type());
+  if (some_rows(x)) y = block_gemm(x, weight, bias.defined() ? at::kFloat : x.scalar_type());
+  if (y.defined()) {
     if (bias.defined()) y = y.add_(bias).to(x.scalar_type());  // rounded once, as by the library
   } else if (few_rows(x, weight)) {
     y = few_row_gemm(x, weight);

@@ -24,8 +24,9 @@ at::Tensor gemm_operand(const at::Tensor& t);
 // a b of matrices [n, m] or of batches of them [b, n, m], in the type of a.
 at::Tensor product(const at::Tensor& a, const at::Tensor& b);
 
-// a b of matrices, in float32 and not rounded to the type of a where the device can give it (a CPU with bfloat16
-// instructions cannot). What samples and what trains both take their logits from here, so that they agree.
+// a b of matrices, in float32 and not rounded to the type of a but where a CPU multiplies bfloat16 without
+// block_gemm.h's kernels (an odd inner axis; not x86). What samples and what trains both take their logits from here,
+// so that they agree.
 at::Tensor float_product(const at::Tensor& a, const at::Tensor& b);
 
 // The same into [n, m] float32, on a GPU without memory for it.
@@ -50,8 +51,8 @@ constexpr int64_t kWidenedRows = 256;
 // A product that is added to a gradient of another type is made in blocks of so many bytes of float32.
 constexpr int64_t kProductBlockBytes = 16 << 20;
 
-// gradient += d_y^T x, multiplied and added in float32, but that a CPU with bfloat16 instructions rounds the product to
-// bfloat16 for a float32 gradient; the sum is rounded to the gradient's type.
+// gradient += d_y^T x, multiplied and added in float32, but that a CPU that multiplies bfloat16 without block_gemm.h's
+// kernels rounds the product for a float32 gradient; the sum is rounded to the gradient's type.
 void accumulate_product(at::Tensor& gradient, const at::Tensor& d_y, const at::Tensor& x);
 
 }  // namespace magic

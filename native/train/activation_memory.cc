@@ -1,7 +1,10 @@
 #include "train/activation_memory.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 
+#include "cpu/kernels.h"
 #include "loss/logits.h"
 #include "policy/block_gemm.h"
 #include "policy/linear.h"
@@ -75,8 +78,9 @@ ActivationMemory::LayerBytes ActivationMemory::layer(Recompute recompute) const 
 int64_t ActivationMemory::copies(int64_t rows) const {
   const int64_t hidden = shape_.hidden_size, gate_up = 2 * shape_.intermediate_size;
   if (widens_) return (hidden * gate_up + std::min(rows, kWidenedRows) * (hidden + gate_up)) * kFloatBytes;
-  // The rows of a gradient's product that are packed at once, two bytes each.
-  return cpu_ && low_ && has_block_gemm(at::kBFloat16) ? std::min(rows, kPackedRows) * gate_up : 0;
+  if (!cpu_ || !low_ || !has_block_gemm(at::kBFloat16)) return 0;
+  // Of the rows of a gradient's product that are packed at once, with each thread's block of the other operand.
+  return std::min(rows, kPackedRows) * (gate_up + at::get_num_threads() * kProductRows * 2);
 }
 
 // Of all attention blocks, at most: a float32 for each row of a block and row of the packing.

@@ -33,18 +33,19 @@ for (const dtype of ['float32', 'bfloat16'] as const) {
       const weight = round(random.fill(new Float32Array(out * inSize), 1))
       const y = await addon.product({ x, weight, inSize, dtype })
       const error = relativeError(y, expected(x, weight, inSize))
-      // A library that has bfloat16 instructions rounds what comes out, where the inner axis is odd.
-      const bound = dtype === 'bfloat16' && inSize % 2 === 1 && n > 8 ? 5e-3 : 1e-6
+      // libtorch rounds what comes out, where the inner axis is odd or the processor is not of x86.
+      const rounds = inSize % 2 === 1 || process.arch !== 'x64'
+      const bound = dtype === 'bfloat16' && rounds && n > 8 ? 5e-3 : 1e-6
       t.true(error <= bound, `[${n}, ${inSize}] x [${out}, ${inSize}]: ${error}`)
     }
   })
 }
 
-// Float32 of more than eight rows goes by other kernels where there are 512-bit vectors, and bfloat16 does for any number.
+// Where there are 512-bit vectors, float32 goes by other kernels for as many rows as nearly fill whole ones.
 for (const [dtype, most, counts] of [
-  ['float32', 8, [1, 2, 3, 5]],
-  ['float32', 96, [9, 33, 64, 65]],
-  ['bfloat16', 96, [1, 2, 3, 5, 9, 33, 64, 65]],
+  ['float32', 24, [1, 2, 3, 5, 12, 17]],
+  ['float32', 96, [13, 16, 29, 64, 79]],
+  ...(process.arch === 'x64' ? ([['bfloat16', 96, [1, 2, 3, 5, 9, 33, 64, 65]]] as const) : []),
 ] as const) {
   test(`${dtype}: a row does not depend on how many others there are, up to ${most}`, async (t) => {
     const random = new Random(18)

@@ -25,7 +25,7 @@ void check_panel(const Kernels& kernels, int64_t rows, int64_t in, int64_t out, 
   GemmRows work{x.data(), in, slice, rows, in, slice, weight.data(), out, nullptr, nullptr};
   std::vector<float> sliced;
   if (slices > 1) {
-    work.x_stride = slice + 24;
+    work.x_stride = slice + 16;
     work.x_slice = rows * work.x_stride;
     sliced.resize(slices * work.x_slice);
     for (int64_t r = 0; r < rows; r++) {
