@@ -18,7 +18,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     magic::register_memory(env, exports);
     magic::register_generation(env, exports);
     magic::register_head(env, exports);
-    magic::register_linear(env, exports);
+    magic::register_product(env, exports);
     return exports;
   });
 }

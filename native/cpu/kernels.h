@@ -49,6 +49,18 @@ struct GemmRows {
   float *y, *panel;
 };
 
+// The GEMM with rows of x across the lanes works on so many rows of W and of x at a time, at most.
+constexpr int64_t kLanePanel = 48, kLaneColumns = 32;
+
+// x [rows, in] and W [out, in] to y [rows, out]. x is packed, kLaneColumns rows after the other, by pack.lanes.
+struct LaneRows {
+  const float* x;
+  int64_t rows, in;
+  const float* weight;
+  int64_t out;
+  float* y;
+};
+
 // Products by block kernels are made of blocks of at most so many rows of the one operand and of the other.
 constexpr int64_t kProductRows = 128, kProductPanel = 64;
 
@@ -95,8 +107,11 @@ struct RowKernels {
   void (*store_across)(const float* c, int64_t stride, int64_t rows, int64_t columns, T* y, int64_t y_stride);
 };
 
-// Operands of products of blocks; those of bfloat16 in pairs [inner / 2, width, 2], as the instructions take them.
+// Operands of products across the lanes and of blocks; blocks of bfloat16 in pairs [inner / 2, width, 2], as the
+// instructions take them.
 struct PackKernels {
+  // rows of x [columns, in], at most kLaneColumns, to panels across, filled up with zeros to whole vectors
+  void (*lanes)(const float* x, int64_t columns, int64_t in, float* panels);
   // x [columns, inner] to its transpose [inner, width]; of bfloat16 a pair counts as one
   void (*across)(const float* x, int64_t stride, int64_t columns, int64_t inner, float* packed, int64_t width);
   // b [inner, width]; an odd inner axis is filled up with zeros
@@ -118,6 +133,8 @@ struct Kernels {
   RowKernels<float> float32;
   RowKernels<c10::BFloat16> bfloat16;
   PackKernels pack;
+  // y for the rows [begin, end) of W, at most kLanePanel; `next`: the row that this thread goes on with
+  void (*lane_gemm_panel)(const LaneRows& work, int64_t begin, int64_t end, int64_t next);
   // scratch.out = attention of scratch.queries (times 1 / sqrt(D)) for the rows of a tile; logsum [rows] the
   // log-sum-exp of their scores
   void (*attend)(const RowTile& tile, const HeadKeys& head, float* logsum, const TileScratch& scratch);

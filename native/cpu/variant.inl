@@ -26,6 +26,8 @@ namespace magic::CPU_CAPABILITY {
 #include "cpu/logits.inl"
 #include "cpu/pack.inl"
 #include "cpu/rows.inl"
+// which packs
+#include "cpu/lane_gemm.inl"
 
 template <typename T>
 constexpr RowKernels<T> row_kernels() {
@@ -34,9 +36,13 @@ constexpr RowKernels<T> row_kernels() {
 }
 
 extern const Kernels kKernels;
-constinit const Kernels kKernels{
-    row_kernels<float>(), row_kernels<c10::BFloat16>(), {pack_across, pack_along, transpose_bfloat16},
-    attend_tile,          attend_tile_backward,         scan_logits,
-    logit_weights};
+constinit const Kernels kKernels{row_kernels<float>(),
+                                 row_kernels<c10::BFloat16>(),
+                                 {pack_lanes, pack_across, pack_along, transpose_bfloat16},
+                                 lane_gemm_panel,
+                                 attend_tile,
+                                 attend_tile_backward,
+                                 scan_logits,
+                                 logit_weights};
 
 }  // namespace magic::CPU_CAPABILITY

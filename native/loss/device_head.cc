@@ -10,7 +10,7 @@
 #include "cuda/device_kernels.h"
 #include "loss/logits.h"
 #include "loss/surrogate.h"
-#include "policy/linear.h"
+#include "product/product.h"
 
 namespace magic {
 

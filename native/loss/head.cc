@@ -11,7 +11,7 @@
 #include "loss/logits.h"
 #include "loss/row.h"
 #include "loss/surrogate.h"
-#include "policy/linear.h"
+#include "product/product.h"
 #include "runtime/trace.h"
 
 namespace magic {

@@ -4,14 +4,15 @@
 
 #include <algorithm>
 
-#include "policy/linear.h"
+#include "product/product.h"
 
 namespace magic {
 
-int64_t ample_chunk_rows(int64_t vocab_size, bool cuda) {
+int64_t ample_chunk_rows(int64_t vocab_size, at::Device device, at::ScalarType dtype) {
   constexpr int64_t kBytesCpu = 104 << 20, kBytesCuda = 1024 << 20;
-  const int64_t rows = (cuda ? kBytesCuda : kBytesCpu) / (vocab_size * static_cast<int64_t>(sizeof(float)));
-  return std::max(kLeastChunkRows, rows);
+  const bool beside = device.is_cpu() && dtype == at::kBFloat16 && !multiplies_in_float32(device, dtype);
+  const auto logit_bytes = static_cast<int64_t>(sizeof(float) + (beside ? sizeof(c10::BFloat16) : 0));
+  return std::max(kLeastChunkRows, (device.is_cuda() ? kBytesCuda : kBytesCpu) / (vocab_size * logit_bytes));
 }
 
 int64_t chunk_rows(int64_t count, int64_t most) {

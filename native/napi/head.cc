@@ -94,7 +94,7 @@ HeadOutput run_head(HeadInput& input, const LossOptions& options, const std::str
   tokens.old_logprobs = optional(input.old_logprobs);
   tokens.reference_logprobs = optional(input.reference_logprobs);
 
-  const int64_t most_rows = ample_chunk_rows(input.vocab_size, hidden.is_cuda());
+  const int64_t most_rows = ample_chunk_rows(input.vocab_size, hidden.device(), hidden.scalar_type());
   HeadOutput output;
   output.logprobs.resize(input.targets.size());
   output.entropy.resize(input.targets.size());

@@ -17,7 +17,7 @@ void register_training(Napi::Env env, Napi::Object exports);    // score, comput
 void register_memory(Napi::Env env, Napi::Object exports);      // predictMemory
 void register_generation(Napi::Env env, Napi::Object exports);  // generate
 void register_head(Napi::Env env, Napi::Object exports);        // head
-void register_linear(Napi::Env env, Napi::Object exports);      // product
+void register_product(Napi::Env env, Napi::Object exports);     // product
 
 // `prepare` (const Napi::CallbackInfo&) -> Task
 template <class Prepare>

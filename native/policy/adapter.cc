@@ -3,8 +3,8 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/mm.h>
 
-#include "policy/linear.h"
 #include "policy/master.h"
+#include "product/product.h"
 
 namespace magic {
 

@@ -7,8 +7,8 @@
 
 #include <cmath>
 
-#include "policy/linear.h"
 #include "policy/tiled_attention.h"
+#include "product/product.h"
 #include "runtime/trace.h"
 
 namespace magic {

@@ -14,7 +14,7 @@
 #include "cuda/device_kernels.h"
 #include "cuda/device_stream.h"
 #include "policy/decoder.h"
-#include "policy/linear.h"
+#include "product/product.h"
 #include "runtime/error.h"
 
 namespace magic {

@@ -12,7 +12,7 @@
 #include <limits>
 
 #include "cpu/kernels.h"
-#include "policy/linear.h"
+#include "product/product.h"
 #include "runtime/trace.h"
 
 namespace magic {

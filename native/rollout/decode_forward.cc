@@ -8,6 +8,7 @@
 #include "policy/linear.h"
 #include "policy/mlp.h"
 #include "policy/norm.h"
+#include "product/product.h"
 #include "rollout/sampler.h"
 #include "runtime/trace.h"
 

@@ -8,8 +8,8 @@
 #include "cuda/device_kernels.h"
 #include "policy/attention.h"
 #include "policy/decoder.h"
-#include "policy/linear.h"
 #include "policy/rope.h"
+#include "product/product.h"
 #include "rollout/decode_attention.h"
 #include "runtime/trace.h"
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "policy/linear.h"
+#include "product/product.h"
 
 namespace magic {
 

@@ -6,9 +6,9 @@
 
 #include "cpu/kernels.h"
 #include "loss/logits.h"
-#include "policy/block_gemm.h"
-#include "policy/linear.h"
 #include "policy/packing.h"
+#include "product/block_gemm.h"
+#include "product/product.h"
 
 namespace magic {
 
@@ -29,7 +29,8 @@ ActivationMemory::ActivationMemory(const Shape& shape, at::Device device, at::Sc
       cpu_(device.is_cpu()),
       low_(dtype != at::kFloat),
       widens_(multiplies_in_float32(device, dtype)),
-      trains_head_(trains_head) {
+      trains_head_(trains_head),
+      ample_logit_rows_(ample_chunk_rows(shape.vocab_size, device, dtype)) {
   const auto size = static_cast<int64_t>(c10::elementSize(dtype));
   hidden_ = shape.hidden_size * size;
   attended_ = shape.head_count * shape.head_dim * size;
@@ -77,8 +78,8 @@ ActivationMemory::LayerBytes ActivationMemory::layer(Recompute recompute) const 
 // operand and result.
 int64_t ActivationMemory::copies(int64_t rows) const {
   const int64_t hidden = shape_.hidden_size, gate_up = 2 * shape_.intermediate_size;
-  if (widens_) return (hidden * gate_up + std::min(rows, kWidenedRows) * (hidden + gate_up)) * kFloatBytes;
-  if (!cpu_ || !low_ || !has_block_gemm(at::kBFloat16)) return 0;
+  if (widens_) return (hidden * gate_up + std::min(rows, kCopiedRows) * (hidden + gate_up)) * kFloatBytes;
+  if (!cpu_ || !low_ || !has_block_gemm()) return 0;
   // Of the rows of a gradient's product that are packed at once, with each thread's block of the other operand.
   return std::min(rows, kPackedRows) * (gate_up + at::get_num_threads() * kProductRows * 2);
 }
@@ -102,7 +103,7 @@ int64_t ActivationMemory::head(int64_t responses, int64_t logit_rows, bool backw
   } else if (low_) {
     // On the CPU the gradient beside the chunk, or the chunk as the library gives it; a GPU has the gradient in place.
     if (cpu_) bytes += chunk * 2;
-    const bool in_place = cpu_ && has_block_gemm(at::kBFloat16);
+    const bool in_place = cpu_ && has_block_gemm();
     if (backward && trains_head_ && !in_place) bytes += std::min(kProductBlockBytes, weight * kFloatBytes);
   }
   return bytes;
@@ -133,8 +134,6 @@ int64_t ActivationMemory::scoring(int64_t rows, int64_t responses, int64_t logit
          attention_blocks(rows) + copies(rows) + responses * (hidden_ + kResponseBytes) +
          head(responses, logit_rows, false);
 }
-
-int64_t ActivationMemory::ample_logit_rows() const { return ample_chunk_rows(shape_.vocab_size, !cpu_); }
 
 MicroBatchPlan ActivationMemory::least() const { return {{shape_.layer_count, 0}, kLeastChunkRows}; }
 

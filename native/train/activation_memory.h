@@ -29,7 +29,7 @@ class ActivationMemory {
   int64_t scoring(int64_t rows, int64_t responses, int64_t logit_rows) const;
 
   // As many rows of logits as are worth it.
-  int64_t ample_logit_rows() const;
+  int64_t ample_logit_rows() const { return ample_logit_rows_; }
   // Every layer computed again.
   MicroBatchPlan everything() const { return {{shape_.layer_count, 0}, ample_logit_rows()}; }
   // What takes the fewest bytes.
@@ -58,6 +58,7 @@ class ActivationMemory {
   bool cpu_, low_;  // low_: values of two bytes
   bool widens_;     // products take float32 copies
   bool trains_head_;
+  int64_t ample_logit_rows_;
   int64_t hidden_, attended_, qkv_, inner_, logsum_;  // bytes a row
 };
 

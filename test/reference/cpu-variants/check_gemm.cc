@@ -1,4 +1,4 @@
-// The GEMM of few rows, and what products by block kernels are packed by.
+// The GEMMs of few rows, along the vectors and across their lanes, and what products by block kernels are packed by.
 
 #include <algorithm>
 #include <cmath>
@@ -9,20 +9,34 @@ namespace magic {
 
 namespace {
 
+// x [rows, in] and W [out, in], in which one value is `special` where that isn't 0, with their product.
+template <class T>
+struct Product {
+  Product(const char* kernel, int64_t rows, int64_t in, int64_t out, float special)
+      : x(normal<float>(rows * in)), weight(normal<T>(out * in)), y(room<float>(rows * out)), expected(rows * out) {
+    if (special != 0) weight[out / 2 * in + in / 2] = static_cast<T>(special);
+    for (int64_t r = 0; r < rows; r++) {
+      for (int64_t o = 0; o < out; o++) {
+        for (int64_t i = 0; i < in; i++) expected[r * out + o].add(double{x[r * in + i]} * weight[o * in + i], in);
+      }
+    }
+    name = std::string(kernel) + " " + name_of<T>() + " " + std::to_string(rows) + "x" + std::to_string(in) + "x" +
+           std::to_string(out) + (special == 0 ? "" : " with " + std::to_string(special));
+  }
+
+  std::vector<float> x;
+  std::vector<T> weight;
+  decltype(room<float>(1)) y;
+  std::vector<Expected> expected;
+  std::string name;
+};
+
 template <class T>
 void check_panel(const Kernels& kernels, int64_t rows, int64_t in, int64_t out, float special) {
-  const auto x = normal<float>(rows * in);
-  auto weight = normal<T>(out * in);
-  if (special != 0) weight[out / 2 * in + in / 2] = static_cast<T>(special);
-  std::vector<Expected> expected(rows * out);
-  for (int64_t r = 0; r < rows; r++) {
-    for (int64_t o = 0; o < out; o++) {
-      for (int64_t i = 0; i < in; i++) expected[r * out + o].add(double{x[r * in + i]} * weight[o * in + i], in);
-    }
-  }
+  Product<T> product("gemm", rows, in, out, special);
   // As few_row_gemm.cc lays it out.
   const int64_t slices = (in + kGemmInner - 1) / kGemmInner, slice = ((in + slices - 1) / slices + 15) / 16 * 16;
-  GemmRows work{x.data(), in, slice, rows, in, slice, weight.data(), out, nullptr, nullptr};
+  GemmRows work{product.x.data(), in, slice, rows, in, slice, product.weight.data(), out, product.y.data(), nullptr};
   std::vector<float> sliced;
   if (slices > 1) {
     work.x_stride = slice + 16;
@@ -30,22 +44,46 @@ void check_panel(const Kernels& kernels, int64_t rows, int64_t in, int64_t out, 
     sliced.resize(slices * work.x_slice);
     for (int64_t r = 0; r < rows; r++) {
       for (int64_t i = 0; i < in; i++) {
-        sliced[i / slice * work.x_slice + r * work.x_stride + i % slice] = x[r * in + i];
+        sliced[i / slice * work.x_slice + r * work.x_stride + i % slice] = product.x[r * in + i];
       }
     }
     work.x = sliced.data();
   }
-  auto y = room<float>(rows * out);
   std::vector<float> panel((rows + 1) * kGemmPanelRoom);
-  work.y = y.data();
   work.panel = panel.data();
   for (int64_t begin = 0; begin < out; begin += kGemmPanel) {
     const int64_t end = std::min(out, begin + kGemmPanel);
     kernels.rows<T>().gemm_panel(work, begin, end, end);
   }
-  check(std::string("gemm ") + name_of<T>() + " " + std::to_string(rows) + "x" + std::to_string(in) + "x" +
-            std::to_string(out) + (special == 0 ? "" : " with " + std::to_string(special)),
-        expected, y);
+  check(product.name, product.expected, product.y);
+}
+
+// W's rows are taken in panels of so many.
+void check_lanes(const Kernels& kernels, int64_t rows, int64_t in, int64_t out, int64_t panel, float special) {
+  Product<float> product("gemm across lanes", rows, in, out, special);
+  // As lane_gemm.cc lays it out.
+  std::vector<float> packed((rows + kLaneColumns - 1) / kLaneColumns * kLaneColumns * in);
+  for (int64_t row = 0; row < rows; row += kLaneColumns) {
+    kernels.pack.lanes(product.x.data() + row * in, std::min(kLaneColumns, rows - row), in, packed.data() + row * in);
+  }
+  const LaneRows work{packed.data(), rows, in, product.weight.data(), out, product.y.data()};
+  for (int64_t begin = 0; begin < out; begin += panel) {
+    const int64_t end = std::min(out, begin + panel);
+    kernels.lane_gemm_panel(work, begin, end, end);
+  }
+  check(product.name, product.expected, product.y);
+}
+
+void check_all_lanes(const Kernels& kernels) {
+  for (const int64_t rows : {1, 7, 8, 9, 15, 16, 17, 25, 31, 32, 33, 48, 49, 65, 96}) {
+    check_lanes(kernels, rows, 192, 51, kLanePanel, 0);
+  }
+  for (const int64_t in : {1, 7, 8, 9, 640, 641, 1537}) check_lanes(kernels, 20, in, 23, 12, 0);
+  for (const int64_t out : {1, 2, 5, 6, 7, 11, 12, 13, 18, 47, 48, 49})
+    check_lanes(kernels, 20, 30, out, kLanePanel, 0);
+  for (const float special : {kNan, kInfinity, -kInfinity, 1e30f, 1e-39f}) {
+    check_lanes(kernels, 20, 45, 7, kLanePanel, special);
+  }
 }
 
 template <class T>
@@ -113,6 +151,7 @@ void check_packing(const Kernels& kernels, int64_t rows, int64_t columns) {
 void check_gemm(const Kernels& kernels) {
   check_type<float>(kernels);
   check_type<c10::BFloat16>(kernels);
+  check_all_lanes(kernels);
   for (const int64_t rows : {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 100, 128}) {
     for (const int64_t columns : {1, 2, 15, 16, 30, 33, 48, 64, 98}) check_packing(kernels, rows, columns);
   }

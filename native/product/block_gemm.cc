@@ -1,4 +1,4 @@
-#include "policy/block_gemm.h"
+#include "product/block_gemm.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
@@ -36,8 +36,8 @@ int64_t rows_of_block(int64_t rows) {
   return std::clamp(round_up(blocks_of(rows, kBlocks * at::get_num_threads()), kWidth), kLeast, kProductRows);
 }
 
-bool has_rows(const at::Tensor& t) {
-  return t.is_cpu() && t.dim() == 2 && t.stride(1) == 1 && t.stride(0) >= t.size(1);
+bool takes_rows(const at::Tensor& t) {
+  return t.is_cpu() && t.scalar_type() == at::kBFloat16 && t.dim() == 2 && t.stride(1) == 1 && t.stride(0) >= t.size(1);
 }
 
 // The kernels configure the processor's tiles for a thread, and take for granted that they are as they left them.
@@ -51,17 +51,11 @@ void multiply_block(int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t 
   brgemm(m, n, k, a_row, n, c_row, add, a, b, c, /*is_vnni=*/true);
 }
 
-void multiply_block(int64_t m, int64_t n, int64_t k, const float* a, int64_t a_row, const float* b, bool add, float* c,
-                    int64_t c_row) {
-  brgemm(m, n, k, a_row, n, c_row, add, a, b, c, /*is_vnni=*/false);
-}
-
 // Whether this libtorch has these kernels and they know the processor.
-template <typename T>
 bool has_kernels() {
   static const bool has = [] {
     if (!has_wide_vectors()) return false;
-    const T zeros[kStep * kWidth] = {};
+    const BFloat16 zeros[kStep * kWidth] = {};
     float sums[kWidth * kWidth];
     try {
       const ReleasesTiles releases;
@@ -92,26 +86,25 @@ struct alignas(64) Block {
   float sums[kProductRows * kProductPanel];
 };
 
-template <typename T, typename Y>
+template <typename Y>
 void multiply(const at::Tensor& x, const at::Tensor& w, at::Tensor& out) {
   const int64_t m = x.size(0), n = w.size(0), k = x.size(1), w_row = w.stride(0);
-  const auto *left = x.const_data_ptr<T>(), *weight = w.const_data_ptr<T>();
+  const auto *left = x.const_data_ptr<BFloat16>(), *weight = w.const_data_ptr<BFloat16>();
   Y* y = out.mutable_data_ptr<Y>();
   // Rows of w are taken as they lie: where rows of x are few, they are nearly all there is to read. Those of x are
   // packed.
   const int64_t panels = blocks_of(m, kProductPanel);
   const at::Tensor room = at::empty({panels * kProductPanel * k}, x.options());
-  T* packed = room.mutable_data_ptr<T>();
+  auto* packed = room.mutable_data_ptr<BFloat16>();
   const auto width_of = [m](int64_t panel) {
     return round_up(std::min(kProductPanel, m - panel * kProductPanel), kWidth);
   };
   const auto pack = [&](int64_t panel) {
-    constexpr int64_t kMoved = sizeof(float) / sizeof(T);
     const int64_t first = panel * kProductPanel, columns = std::min(kProductPanel, m - first), width = width_of(panel);
-    T* to = packed + first * k;
-    if (width > columns) std::memset(static_cast<void*>(to), 0, width * k * sizeof(T));
-    kernels().pack.across(reinterpret_cast<const float*>(left + first * x.stride(0)), x.stride(0) / kMoved, columns,
-                          k / kMoved, reinterpret_cast<float*>(to), width);
+    BFloat16* to = packed + first * k;
+    if (width > columns) std::memset(static_cast<void*>(to), 0, width * k * sizeof(BFloat16));
+    kernels().pack.across(reinterpret_cast<const float*>(left + first * x.stride(0)), x.stride(0) / 2, columns, k / 2,
+                          reinterpret_cast<float*>(to), width);
   };
   at::parallel_for(0, panels, blocks_of(1 << 16, kProductPanel * k), [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; panel++) pack(panel);
@@ -166,21 +159,14 @@ void add_slice(float* sum, int64_t sum_stride, const BFloat16* a, int64_t a_stri
 
 }  // namespace
 
-bool has_block_gemm(at::ScalarType type) {
-  return type == at::kFloat ? has_kernels<float>() : type == at::kBFloat16 && has_kernels<BFloat16>();
-}
+bool has_block_gemm() { return has_kernels(); }
 
 at::Tensor block_gemm(const at::Tensor& x, const at::Tensor& w, at::ScalarType type) {
-  const bool fits = has_rows(x) && has_rows(w) && x.scalar_type() == w.scalar_type() && x.numel() > 0;
-  const bool in_pairs = x.scalar_type() == at::kFloat || (x.size(1) % 2 == 0 && x.stride(0) % 2 == 0);
-  if (!fits || !in_pairs || !has_block_gemm(x.scalar_type())) return {};
+  const bool takes = takes_rows(x) && takes_rows(w) && x.numel() > 0 && x.size(1) % 2 == 0 && x.stride(0) % 2 == 0;
+  if (!takes || !has_kernels()) return {};
   try {
     at::Tensor y = at::empty({x.size(0), w.size(0)}, x.options().dtype(type));
-    if (x.scalar_type() == at::kFloat) {
-      multiply<float, float>(x, w, y);
-    } else {
-      (type == at::kFloat ? multiply<BFloat16, float> : multiply<BFloat16, BFloat16>)(x, w, y);
-    }
+    (type == at::kFloat ? multiply<float> : multiply<BFloat16>)(x, w, y);
     return y;
   } catch (const std::exception& error) {
     // Where a kernel cannot be compiled for want of memory, others may be there.
@@ -190,8 +176,7 @@ at::Tensor block_gemm(const at::Tensor& x, const at::Tensor& w, at::ScalarType t
 }
 
 bool adds_block_gemm(const at::Tensor& a, const at::Tensor& b) {
-  return has_rows(a) && has_rows(b) && a.scalar_type() == at::kBFloat16 && b.scalar_type() == at::kBFloat16 &&
-         has_block_gemm(at::kBFloat16);
+  return takes_rows(a) && takes_rows(b) && has_kernels();
 }
 
 void add_block_gemm(at::Tensor& sum, const at::Tensor& a, const at::Tensor& b) {

@@ -1,6 +1,6 @@
 // product: x W^T as every layer computes it, for tests and benchmarks.
 
-#include "policy/linear.h"
+#include "product/product.h"
 
 #include <ATen/ops/from_blob.h>
 
@@ -39,6 +39,6 @@ Task product_task(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void register_linear(Napi::Env env, Napi::Object exports) { add_promise(env, exports, "product", product_task); }
+void register_product(Napi::Env env, Napi::Object exports) { add_promise(env, exports, "product", product_task); }
 
 }  // namespace magic

@@ -1,13 +1,12 @@
-#include "policy/few_row_gemm.h"
+#include "product/few_row_gemm.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <atomic>
 #include <vector>
 
 #include "cpu/kernels.h"
+#include "product/panels.h"
 
 namespace magic {
 
@@ -35,24 +34,11 @@ at::Tensor few_row_gemm(const at::Tensor& x, const at::Tensor& weight) {
   }
   const auto gemm_panel =
       weight.scalar_type() == at::kBFloat16 ? kernels().bfloat16.gemm_panel : kernels().float32.gemm_panel;
-  // Panels go to whichever thread is free, so that one that is held up holds nobody up; each knows its next one, to
-  // fetch it ahead.
-  int64_t panel = kGemmPanel;
-  while (panel % 2 == 0 && out < 4 * panel * at::get_num_threads()) panel /= 2;
-  const int64_t panels = (out + panel - 1) / panel;
-  // A thread is worth waking for some ten microseconds of work.
-  const int64_t threads = std::min<int64_t>(at::get_num_threads(), 1 + out * in * (4 + rows) / 200000);
-  std::atomic<int64_t> free{0};
-  at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
+  for_weight_panels(kGemmPanel, rows, in, out, [&](int64_t begin, int64_t end, int64_t next) {
     std::vector<float> room((rows + 1) * kGemmPanelRoom);
     GemmRows own = work;
     own.panel = room.data();
-    int64_t i = free++;
-    while (i < panels) {
-      const int64_t next = free++;
-      gemm_panel(own, i * panel, std::min(out, (i + 1) * panel), std::min(out, next * panel));
-      i = next;
-    }
+    gemm_panel(own, begin, end, next);
   });
   return y;
 }

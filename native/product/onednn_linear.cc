@@ -1,4 +1,4 @@
-#include "policy/onednn_linear.h"
+#include "product/onednn_linear.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>

@@ -1,7 +1,7 @@
 #pragma once
-// Products by oneDNN's kernels for blocks of matrices (brgemm), which libtorch exports, over blocks that are packed
-// here. libtorch's own products pack or copy the weight too, which for few rows takes longer than to multiply by it,
-// and those of bfloat16 are rounded to bfloat16: here they are float32 sums.
+// Products of bfloat16 by oneDNN's kernels for blocks of matrices (brgemm), which libtorch exports, over blocks that
+// are packed here. libtorch's own products pack or copy the weight too, which for few rows takes longer than to
+// multiply by it, and are rounded to bfloat16: here they are float32 sums.
 
 #include <ATen/core/Tensor.h>
 
@@ -9,12 +9,12 @@
 
 namespace magic {
 
-// Whether this processor and this libtorch have the kernels for a type.
-bool has_block_gemm(at::ScalarType type);
+// Whether this processor and this libtorch have the kernels.
+bool has_block_gemm();
 
 // x w^T [m, n] of x [m, k] and w [n, k] as `type`, float32 or bfloat16, which is what it is rounded to at the end. A
-// row's result does not depend on the others. Undefined where it does not take these (there are no kernels, the types
-// differ, a row is not in one piece, or of bfloat16 k is odd) or memory is out.
+// row's result does not depend on the others. Undefined where it does not take these (there are no kernels, not both
+// are of bfloat16, a row is not in one piece, or k is odd) or memory is out.
 at::Tensor block_gemm(const at::Tensor& x, const at::Tensor& w, at::ScalarType type);
 
 // add_block_gemm packs so many rows at once.
