@@ -1,83 +1,74 @@
 // Causal attention of one head and one tile of query rows, keys a tile at a time with the softmax's largest score and
 // sum kept online (FlashAttention-2, Dao 2023): scores exist for one tile only.
 
-// A matrix of which element (i, k) is at data[i * row + k * column]: a transpose is the strides the other way round.
-struct TileView {
-  const float* data;
-  int64_t row, column;
+// What a tile's rows see of its keys: row i those before key i + diagonal + 1.
+struct Triangle {
+  int64_t diagonal;
+  int64_t keys_of(int64_t row) const { return row + diagonal + 1; }                         // that a row sees
+  int64_t first_row_of(int64_t key) const { return std::max<int64_t>(0, key - diagonal); }  // that sees a key
 };
 
-// As many as there are registers for.
-constexpr int64_t kStripRows = kLanes == 16 ? 12 : 6;
+constexpr auto kNothing = []() {};
 
-// R rows and 2 vectors of columns of c: the sums stay in registers over all of `depth`.
-template <int R>
-MAGIC_INLINE void product_strip(const TileView& a, const float* b, int64_t b_row, float* c, int64_t c_row,
-                                int64_t depth, bool add) {
-  Floats left[R], right[R];
-#pragma GCC unroll 12
-  for (int i = 0; i < R; i++) {
-    left[i] = add ? load(c + i * c_row) : Floats(0.0f);
-    right[i] = add ? load(c + i * c_row + kLanes) : Floats(0.0f);
-  }
-  for (int64_t k = 0; k < depth; k++) {
-    const Floats u = load(b + k * b_row), v = load(b + k * b_row + kLanes);
-    const float* column = a.data + k * a.column;
-#pragma GCC unroll 12
-    for (int i = 0; i < R; i++) {
-      const Floats w(column[i * a.row]);
-      left[i] = at::vec::fmadd(w, u, left[i]);
-      right[i] = at::vec::fmadd(w, v, right[i]);
-    }
-  }
-#pragma GCC unroll 12
-  for (int i = 0; i < R; i++) {
-    left[i].store(c + i * c_row);
-    right[i].store(c + i * c_row + kLanes);
+// scores [rows, keys] = queries [rows, dim] keys_across [dim, keys], but for what no row of a strip sees. Columns are
+// rounded up to two vectors: there is room for that many.
+void score_tile(const float* queries, int64_t width, const float* keys_across, float* scores, int64_t rows,
+                int64_t keys, int64_t dim, const Triangle& triangle) {
+  for (int64_t key = 0; key < keys; key += 2 * kLanes) {
+    for_strips(
+        rows, [&]<int R>(int64_t row) __attribute__((always_inline)) {
+          if (triangle.keys_of(row + R - 1) <= key) return;
+          strip_product<R, 2, Left::kRows>(queries + row * width, width, keys_across + key, keys,
+                                           scores + row * kAttentionTile + key, kAttentionTile, dim, false, kNothing);
+        });
   }
 }
 
-// c [rows, columns] = a [rows, depth] b [depth, columns], added to c where `add`. Columns are rounded up to 32: b and c
-// have room for that many.
-void tile_product(const TileView& a, const float* b, int64_t b_row, float* c, int64_t c_row, int64_t rows,
-                  int64_t columns, int64_t depth, bool add) {
-  for (int64_t j = 0; j < columns; j += 2 * kLanes) {
-    int64_t i = 0;
-    for (; i + kStripRows <= rows; i += kStripRows) {
-      product_strip<kStripRows>({a.data + i * a.row, a.row, a.column}, b + j, b_row, c + i * c_row + j, c_row, depth,
-                                add);
-    }
-    for (; i + 2 <= rows; i += 2) {
-      product_strip<2>({a.data + i * a.row, a.row, a.column}, b + j, b_row, c + i * c_row + j, c_row, depth, add);
-    }
-    if (i < rows) {
-      product_strip<1>({a.data + i * a.row, a.row, a.column}, b + j, b_row, c + i * c_row + j, c_row, depth, add);
-    }
+// out [rows, dim] += weights [rows, keys] values [keys, dim]; weights are 0 where a row doesn't see a key.
+void add_weighted(const float* weights, const float* values, float* out, int64_t width, int64_t rows, int64_t keys,
+                  int64_t dim, const Triangle& triangle) {
+  for (int64_t d = 0; d < dim; d += 2 * kLanes) {
+    for_strips(
+        rows, [&]<int R>(int64_t row) __attribute__((always_inline)) {
+          strip_product<R, 2, Left::kRows>(weights + row * kAttentionTile, kAttentionTile, values + d, width,
+                                           out + row * width + d, width, std::min(keys, triangle.keys_of(row + R - 1)),
+                                           true, kNothing);
+        });
   }
 }
 
-// Calls body(first key, keys) for each tile of keys that the rows see; the last row sees all of them.
+// The transpose: out [keys, dim] += weights^T [keys, rows] values [rows, dim].
+void add_weighted_across(const float* weights, const float* values, float* out, int64_t width, int64_t rows,
+                         int64_t keys, int64_t dim, const Triangle& triangle) {
+  for (int64_t d = 0; d < dim; d += 2 * kLanes) {
+    for_strips(
+        keys, [&]<int R>(int64_t key) __attribute__((always_inline)) {
+          const int64_t row = std::min(rows, triangle.first_row_of(key));
+          strip_product<R, 2, Left::kTransposed>(weights + row * kAttentionTile + key, kAttentionTile,
+                                                 values + row * width + d, width, out + key * width + d, width,
+                                                 rows - row, true, kNothing);
+        });
+  }
+}
+
+// Calls body(first key, keys, what is seen of them) for each tile of keys that the rows see: all of a prefix, of their
+// own segment those up to themselves.
 template <typename Body>
 MAGIC_INLINE void for_key_tiles(const RowTile& tile, const Body& body) {
   const Segment& segment = *tile.segment;
   for (int64_t key = segment.prefix_begin; key < segment.prefix_end; key += kAttentionTile) {
-    body(key, std::min(kAttentionTile, segment.prefix_end - key));
+    body(key, std::min(kAttentionTile, segment.prefix_end - key), Triangle{kAttentionTile});
   }
   for (int64_t key = segment.begin; key < tile.end; key += kAttentionTile) {
-    body(key, std::min(kAttentionTile, tile.end - key));
+    body(key, std::min(kAttentionTile, tile.end - key), Triangle{tile.begin - key});
   }
 }
 
-// How many of the keys from `key` on does a row see? All of a prefix, of its own segment those up to itself.
-MAGIC_INLINE int64_t seen(const RowTile& tile, int64_t row, int64_t key, int64_t keys) {
-  return key < tile.segment->begin ? keys : std::min(keys, row + 1 - key);
-}
-
-// The scores of a row that are not seen, up to a whole vector.
-MAGIC_INLINE void hide(float* row, int64_t visible, int64_t count) {
-  for (int64_t j = visible; j < (count + kLanes - 1) / kLanes * kLanes; j++) {
-    row[j] = -std::numeric_limits<float>::infinity();
-  }
+// Of a row's scores, up to a whole vector, those that are not seen; how many there are then.
+MAGIC_INLINE int64_t hide(float* row, int64_t visible) {
+  const int64_t whole = (visible + kLanes - 1) / kLanes * kLanes;
+  for (int64_t j = visible; j < whole; j++) row[j] = -std::numeric_limits<float>::infinity();
+  return whole;
 }
 
 void attend_tile(const RowTile& tile, const HeadKeys& head, float* logsum, const TileScratch& scratch) {
@@ -86,21 +77,21 @@ void attend_tile(const RowTile& tile, const HeadKeys& head, float* logsum, const
   std::fill_n(largest, kAttentionTile, -std::numeric_limits<float>::infinity());
   std::fill_n(sum, kAttentionTile, 0.0f);
   std::fill_n(scratch.out, rows * width, 0.0f);
-  for_key_tiles(tile, [&](int64_t key, int64_t count) {
-    tile_product({scratch.queries, width, 1}, head.keys_across + key, head.length, scratch.scores, kAttentionTile, rows,
-                 count, dim, false);
+  for_key_tiles(tile, [&](int64_t key, int64_t count, const Triangle& triangle) {
+    score_tile(scratch.queries, width, head.keys_across + key * dim, scratch.scores, rows, count, dim, triangle);
     for (int64_t i = 0; i < rows; i++) {
       float* row = scratch.scores + i * kAttentionTile;
-      hide(row, seen(tile, tile.begin + i, key, count), count);
+      const int64_t whole = hide(row, std::min(count, triangle.keys_of(i)));
       Floats highest(largest[i]), total(0.0f);
-      for (int64_t j = 0; j < count; j += kLanes) highest = at::vec::clamp_min(highest, load(row + j));
+      for (int64_t j = 0; j < whole; j += kLanes) highest = at::vec::clamp_min(highest, load(row + j));
       const float top = largest_of(highest);
       const Floats tops(top);
-      for (int64_t j = 0; j < count; j += kLanes) {
+      for (int64_t j = 0; j < whole; j += kLanes) {
         const Floats p = exponential(load(row + j) - tops);
         total = total + p;
         p.store(row + j);
       }
+      for (int64_t j = whole; j < count; j++) row[j] = 0.0f;
       if (top > largest[i]) {
         const float rescale = std::exp(largest[i] - top);
         sum[i] *= rescale;
@@ -109,8 +100,7 @@ void attend_tile(const RowTile& tile, const HeadKeys& head, float* logsum, const
       }
       sum[i] += sum_in_order(total);
     }
-    tile_product({scratch.scores, kAttentionTile, 1}, head.values + key * width, width, scratch.out, width, rows, dim,
-                 count, true);
+    add_weighted(scratch.scores, head.values + key * width, scratch.out, width, rows, count, dim, triangle);
   });
   for (int64_t i = 0; i < rows; i++) {
     const float inverse = 1.0f / sum[i];
@@ -125,16 +115,14 @@ void attend_tile_backward(const RowTile& tile, const HeadKeys& head, float scale
   float *scores = scratch.scores, *d_scores = scratch.d_scores;
   const Floats scales(scale);
   std::fill_n(scratch.out, rows * width, 0.0f);
-  for_key_tiles(tile, [&](int64_t key, int64_t count) {
-    tile_product({scratch.queries, width, 1}, head.keys_across + key, head.length, scores, kAttentionTile, rows, count,
-                 dim, false);
-    tile_product({scratch.d_out, width, 1}, head.values_across + key, head.length, d_scores, kAttentionTile, rows,
-                 count, dim, false);
+  for_key_tiles(tile, [&](int64_t key, int64_t count, const Triangle& triangle) {
+    score_tile(scratch.queries, width, head.keys_across + key * dim, scores, rows, count, dim, triangle);
+    score_tile(scratch.d_out, width, head.values_across + key * dim, d_scores, rows, count, dim, triangle);
     for (int64_t i = 0; i < rows; i++) {
       float *row = scores + i * kAttentionTile, *d_row = d_scores + i * kAttentionTile;
-      hide(row, seen(tile, tile.begin + i, key, count), count);
+      const int64_t whole = hide(row, std::min(count, triangle.keys_of(i)));
       const Floats logsums(logsum[i]), dot(dots[i]), zero(0.0f);
-      for (int64_t j = 0; j < count; j += kLanes) {
+      for (int64_t j = 0; j < whole; j += kLanes) {
         // above 0 by rounding alone
         const Floats p = exponential(at::vec::clamp_max(at::vec::fmsub(load(row + j), scales, logsums), zero));
         // what lies behind the last key is no number to rely on
@@ -142,12 +130,11 @@ void attend_tile_backward(const RowTile& tile, const HeadKeys& head, float scale
         p.store(row + j);
         d.store(d_row + j);
       }
+      for (int64_t j = whole; j < count; j++) row[j] = d_row[j] = 0.0f;
     }
-    tile_product({scores, 1, kAttentionTile}, scratch.d_out, width, d_values + key * width, width, count, dim, rows,
-                 true);
-    tile_product({d_scores, kAttentionTile, 1}, head.keys + key * width, width, scratch.out, width, rows, dim, count,
-                 true);
-    tile_product({d_scores, 1, kAttentionTile}, scratch.queries, width, d_keys + key * width, width, count, dim, rows,
-                 true);
+    const float* keys = head.keys + key * width;
+    add_weighted_across(scores, scratch.d_out, d_values + key * width, width, rows, count, dim, triangle);
+    add_weighted(d_scores, keys, scratch.out, width, rows, count, dim, triangle);
+    add_weighted_across(d_scores, scratch.queries, d_keys + key * width, width, rows, count, dim, triangle);
   });
 }

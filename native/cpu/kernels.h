@@ -20,12 +20,13 @@ struct RowTile {
   const Segment* segment;
 };
 
-// Keys and values of one key-value head, each row in one piece and, across, each component in one piece. The room
-// behind the last row or column may be read in whole vectors.
+// Keys and values of one key-value head of T tokens, along: each token's row; and across: where the rows [begin, end)
+// of a tile would be in [T, D], its transpose [D, end - begin]. The room behind the last one may be read in whole
+// vectors.
 struct HeadKeys {
   const float *keys, *values;                // [T, width]
-  const float *keys_across, *values_across;  // [D, length]
-  int64_t dim, width, length;
+  const float *keys_across, *values_across;  // [T D]
+  int64_t dim, width;
 };
 
 // Room for one tile: scores and d_scores [kAttentionTile, kAttentionTile], the others [kAttentionTile, width].

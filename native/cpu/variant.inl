@@ -20,6 +20,8 @@ namespace magic::CPU_CAPABILITY {
 
 #include "cpu/vectors.inl"
 //
+#include "cpu/strip.inl"
+// which multiply
 #include "cpu/attention.inl"
 #include "cpu/decode_attention.inl"
 #include "cpu/few_row_gemm.inl"

@@ -4,7 +4,8 @@
 
 namespace magic {
 
-// Rows [begin, end) of the token axis, after a prefix of rows [prefix_begin, prefix_end) (empty: none).
+// Rows [begin, end) of the token axis, after a prefix of rows [prefix_begin, prefix_end): a whole segment before it, or
+// none, which is empty.
 struct Segment {
   int64_t begin, end;
   int64_t prefix_begin, prefix_end;

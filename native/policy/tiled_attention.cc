@@ -1,11 +1,14 @@
 #include "policy/tiled_attention.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "cpu/kernels.h"
 
@@ -18,78 +21,18 @@ constexpr int64_t kRoom = 32;
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-// Keys and values of each key-value head, copied so that their rows lie next to each other, and transposed.
-class HeadCopies {
- public:
-  template <typename Element>
-  HeadCopies(const Shape& shape, const Element* qkv, int64_t tokens, bool backward)
-      : query_heads_(shape.head_count),
-        heads_(shape.key_value_head_count),
-        dim_(shape.head_dim),
-        tokens_(tokens),
-        width_(round_up(dim_, kRoom)),
-        // not a multiple of 4096 bytes: a tile's rows would fall on the same cache lines
-        length_(round_up(tokens_, kAttentionTile) + kRoom) {
-    keys_across_ = at::zeros({heads_, dim_, length_});
-    values_ = at::zeros({heads_, tokens_, width_});
-    if (backward) {
-      keys_ = at::zeros({heads_, tokens_, width_});
-      values_across_ = at::zeros({heads_, dim_, length_});
-    }
-    const int64_t parts = (tokens_ + kAttentionTile - 1) / kAttentionTile;
-    at::parallel_for(0, heads_ * parts, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) copy(qkv, i / parts, i % parts * kAttentionTile);
-    });
-  }
-
-  HeadKeys head(int64_t head) const {
-    const int64_t along = head * tokens_ * width_, across = head * dim_ * length_;
-    return {at(keys_, along), at(values_, along), at(keys_across_, across), at(values_across_, across), dim_, width_,
-            length_};
-  }
-
-  int64_t width() const { return width_; }
-
- private:
-  static float* at(const at::Tensor& copies, int64_t offset) {
-    return copies.defined() ? copies.mutable_data_ptr<float>() + offset : nullptr;
-  }
-
-  // The rows of one tile.
-  template <typename Element>
-  void copy(const Element* qkv, int64_t head, int64_t first) {
-    const int64_t row = (query_heads_ + 2 * heads_) * dim_, last = std::min(first + kAttentionTile, tokens_);
-    for (int64_t t = first; t < last; t++) {
-      const Element* key = qkv + t * row + (query_heads_ + head) * dim_;
-      const Element* value = key + heads_ * dim_;
-      const int64_t along = (head * tokens_ + t) * width_;
-      if (keys_.defined()) std::copy_n(key, dim_, at(keys_, along));
-      std::copy_n(value, dim_, at(values_, along));
-    }
-    const Element* key = qkv + (query_heads_ + head) * dim_;
-    transpose(key, row, keys_across_, head, first, last);
-    if (values_across_.defined()) transpose(key + heads_ * dim_, row, values_across_, head, first, last);
-  }
-
-  template <typename Element>
-  void transpose(const Element* from, int64_t row, const at::Tensor& to, int64_t head, int64_t first, int64_t last) {
-    float* out = at(to, head * dim_ * length_);
-    for (int64_t start = first; start < last; start += 16) {
-      const int64_t stop = std::min(start + 16, last);
-      for (int64_t d = 0; d < dim_; d++) {
-        for (int64_t t = start; t < stop; t++) out[d * length_ + t] = from[t * row + d];
-      }
-    }
-  }
-
-  int64_t query_heads_, heads_, dim_, tokens_, width_, length_;
-  at::Tensor keys_, values_;                // [Hkv, T, width]
-  at::Tensor keys_across_, values_across_;  // [Hkv, D, length]
-};
-
 template <typename From, typename To>
 void copy_rows(const From* from, int64_t from_row, To* to, int64_t to_row, int64_t rows, int64_t width) {
   for (int64_t i = 0; i < rows; i++) std::copy_n(from + i * from_row, width, to + i * to_row);
+}
+
+// On their way to the cache while something else is worked on: rows so far apart are nothing that the processor
+// expects.
+template <bool kWrites, typename T>
+void fetch_rows(const T* from, int64_t row, int64_t rows, int64_t width) {
+  for (int64_t i = 0; i < rows; i++) {
+    for (int64_t d = 0; d < width; d += 64 / int64_t{sizeof(T)}) __builtin_prefetch(from + i * row + d, kWrites, 2);
+  }
 }
 
 std::vector<RowTile> tiles_of(const Segment& segment) {
@@ -99,6 +42,77 @@ std::vector<RowTile> tiles_of(const Segment& segment) {
   }
   return tiles;
 }
+
+std::vector<RowTile> tiles_of(const std::vector<Segment>& segments) {
+  std::vector<RowTile> tiles;
+  for (const Segment& segment : segments) {
+    const std::vector<RowTile> more = tiles_of(segment);
+    tiles.insert(tiles.end(), more.begin(), more.end());
+  }
+  return tiles;
+}
+
+// Keys and values of each key-value head, copied so that what a tile reads lies in one piece: the rows, and each tile's
+// transpose.
+class HeadCopies {
+ public:
+  template <typename Element>
+  HeadCopies(const Shape& shape, const std::vector<RowTile>& tiles, const Element* qkv, int64_t tokens, bool backward)
+      : query_heads_(shape.head_count),
+        heads_(shape.key_value_head_count),
+        dim_(shape.head_dim),
+        tokens_(tokens),
+        width_(round_up(dim_, kRoom)) {
+    const int64_t along = heads_ * tokens_ * width_, across = heads_ * tokens_ * dim_ + kRoom;
+    keys_across_ = at::empty({across});
+    values_ = at::empty({along});
+    if (backward) {
+      keys_ = at::empty({along});
+      values_across_ = at::empty({across});
+    }
+    const auto count = static_cast<int64_t>(tiles.size());
+    at::parallel_for(0, heads_ * count, 1, [&](int64_t begin, int64_t end) {
+      std::vector<float> room(kAttentionTile * width_);
+      for (int64_t i = begin; i < end; i++) copy(qkv, i / count, tiles[i % count], room.data());
+    });
+  }
+
+  HeadKeys head(int64_t head) const {
+    const int64_t along = head * tokens_ * width_, across = head * tokens_ * dim_;
+    return {at(keys_, along), at(values_, along), at(keys_across_, across), at(values_across_, across), dim_, width_};
+  }
+
+  int64_t width() const { return width_; }
+
+ private:
+  static float* at(const at::Tensor& copies, int64_t offset) {
+    return copies.defined() ? copies.mutable_data_ptr<float>() + offset : nullptr;
+  }
+
+  template <typename Element>
+  void copy(const Element* qkv, int64_t head, const RowTile& tile, float* room) {
+    const int64_t row = (query_heads_ + 2 * heads_) * dim_;
+    const Element* key = qkv + tile.begin * row + (query_heads_ + head) * dim_;
+    const int64_t along = (head * tokens_ + tile.begin) * width_, across = (head * tokens_ + tile.begin) * dim_;
+    copy(key, row, tile, keys_.defined() ? at(keys_, along) : room, at(keys_across_, across));
+    copy(key + heads_ * dim_, row, tile, at(values_, along), at(values_across_, across));
+  }
+
+  // `across` may be null.
+  template <typename Element>
+  void copy(const Element* from, int64_t from_row, const RowTile& tile, float* along, float* across) {
+    const int64_t rows = tile.end - tile.begin;
+    for (int64_t i = 0; i < rows; i++) {
+      float* to = along + i * width_;
+      std::fill(std::copy_n(from + i * from_row, dim_, to), to + width_, 0.0f);
+    }
+    if (across) kernels().pack.across(along, width_, rows, dim_, across, rows);
+  }
+
+  int64_t query_heads_, heads_, dim_, tokens_, width_;
+  at::Tensor keys_, values_;                // [Hkv, T, width]
+  at::Tensor keys_across_, values_across_;  // [Hkv, T D], a tile's [D, rows] where its rows would be
+};
 
 // Runs body(task, scratch) for tasks [0, count) on all threads, each taking the next: their work differs.
 template <typename Body>
@@ -116,6 +130,19 @@ void share_tasks(int64_t count, int64_t width, const Body& body) {
   });
 }
 
+// In double: its rounding does not average out over the keys.
+template <typename Element>
+float dot(const Element* a, const Element* b, int64_t count) {
+  constexpr int64_t kSums = 8;  // that don't wait for each other
+  double sums[kSums] = {};
+  int64_t i = 0;
+  for (; i + kSums <= count; i += kSums) {
+    for (int64_t j = 0; j < kSums; j++) sums[j] += static_cast<double>(a[i + j]) * static_cast<double>(b[i + j]);
+  }
+  for (; i < count; i++) sums[0] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return static_cast<float>(std::accumulate(sums, sums + kSums, 0.0));
+}
+
 template <typename Element>
 void attend(const Shape& shape, const std::vector<Segment>& segments, const at::Tensor& qkvs, const at::Tensor& outputs,
             const at::Tensor& logsums) {
@@ -125,13 +152,9 @@ void attend(const Shape& shape, const std::vector<Segment>& segments, const at::
   const int64_t heads = shape.head_count, kv_heads = shape.key_value_head_count, dim = shape.head_dim;
   const int64_t group = heads / kv_heads, row = (heads + 2 * kv_heads) * dim, tokens = qkvs.size(0);
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
-  const HeadCopies copies(shape, qkv, tokens, false);
+  const std::vector<RowTile> tiles = tiles_of(segments);
+  const HeadCopies copies(shape, tiles, qkv, tokens, false);
   const int64_t width = copies.width();
-  std::vector<RowTile> tiles;
-  for (const Segment& segment : segments) {
-    const std::vector<RowTile> more = tiles_of(segment);
-    tiles.insert(tiles.end(), more.begin(), more.end());
-  }
   const auto count = static_cast<int64_t>(tiles.size());
   const auto attend_tile = kernels().attend;
   share_tasks(count * heads, width, [&](int64_t task, const TileScratch& scratch) {
@@ -142,8 +165,10 @@ void attend(const Shape& shape, const std::vector<Segment>& segments, const at::
     for (int64_t i = 0; i < rows; i++) {
       for (int64_t d = 0; d < dim; d++) scratch.queries[i * width + d] = queries[i * row + d] * scale;
     }
+    Element* out = output + (tile.begin * heads + head) * dim;
+    fetch_rows<true>(out, heads * dim, rows, dim);
     attend_tile(tile, copies.head(head / group), logsum + head * tokens + tile.begin, scratch);
-    copy_rows(scratch.out, width, output + (tile.begin * heads + head) * dim, heads * dim, rows, dim);
+    copy_rows(scratch.out, width, out, heads * dim, rows, dim);
   });
 }
 
@@ -158,7 +183,7 @@ void attend_backward(const Shape& shape, const std::vector<Segment>& segments, c
   const int64_t heads = shape.head_count, kv_heads = shape.key_value_head_count, dim = shape.head_dim;
   const int64_t group = heads / kv_heads, row = (heads + 2 * kv_heads) * dim, tokens = qkvs.size(0);
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
-  const HeadCopies copies(shape, qkv, tokens, true);
+  const HeadCopies copies(shape, tiles_of(segments), qkv, tokens, true);
   const int64_t width = copies.width();
   // A prompt and the responses after it: only within such a family do rows add to the same keys.
   std::vector<std::vector<RowTile>> families;
@@ -173,19 +198,24 @@ void attend_backward(const Shape& shape, const std::vector<Segment>& segments, c
   const auto attend_tile = kernels().attend_backward;
   share_tasks(static_cast<int64_t>(families.size()) * heads, width, [&](int64_t task, const TileScratch& scratch) {
     const int64_t head = task % heads;
-    for (const RowTile& tile : families[task / heads]) {
+    const std::vector<RowTile>& tiles = families[task / heads];
+    for (size_t i = 0; i < tiles.size(); i++) {
+      const RowTile& tile = tiles[i];
       const int64_t rows = tile.end - tile.begin, at = (tile.begin * heads + head) * dim;
       copy_rows(qkv + tile.begin * row + head * dim, row, scratch.queries, width, rows, dim);
       copy_rows(d_output + at, heads * dim, scratch.d_out, width, rows, dim);
       // The softmax's backward is d score = p (d p - sum(d out * out)).
       float dots[kAttentionTile];
-      for (int64_t i = 0; i < rows; i++) {
-        double dot = 0;  // its rounding does not average out over the keys
-        const int64_t start = at + i * heads * dim;
-        for (int64_t d = start; d < start + dim; d++)
-          dot += static_cast<double>(d_output[d]) * static_cast<double>(output[d]);
-        dots[i] = static_cast<float>(dot);
+      for (int64_t i = 0; i < rows; i++)
+        dots[i] = dot(d_output + at + i * heads * dim, output + at + i * heads * dim, dim);
+      if (i + 1 < tiles.size()) {
+        const RowTile& next = tiles[i + 1];
+        const int64_t next_at = (next.begin * heads + head) * dim;
+        fetch_rows<false>(qkv + next.begin * row + head * dim, row, next.end - next.begin, dim);
+        fetch_rows<false>(d_output + next_at, heads * dim, next.end - next.begin, dim);
+        fetch_rows<false>(output + next_at, heads * dim, next.end - next.begin, dim);
       }
+      fetch_rows<true>(d_qkv + tile.begin * row + head * dim, row, rows, dim);
       attend_tile(tile, copies.head(head / group), scale, logsum + head * tokens + tile.begin, dots,
                   d_keys + head * tokens * width, d_values + head * tokens * width, scratch);
       copy_rows(scratch.out, width, d_qkv + tile.begin * row + head * dim, row, rows, dim);

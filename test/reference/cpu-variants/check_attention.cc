@@ -37,11 +37,20 @@ struct Rows {
   }
 };
 
-std::vector<float> transposed(const std::vector<float>& from, int64_t rows, int64_t dim, int64_t length) {
-  std::vector<float> out(dim * length + kGuard, kNan);
-  for (int64_t i = 0; i < rows; i++) {
-    for (int64_t d = 0; d < dim; d++) out[d * length + i] = from[i * dim + d];
+// The rows [begin, end), each tile's transposed where its rows would be.
+void transpose_tiles(const std::vector<float>& from, int64_t begin, int64_t end, int64_t dim, std::vector<float>& to) {
+  for (int64_t first = begin; first < end; first += kAttentionTile) {
+    const int64_t rows = std::min(kAttentionTile, end - first);
+    for (int64_t i = 0; i < rows; i++) {
+      for (int64_t d = 0; d < dim; d++) to[first * dim + d * rows + i] = from[(first + i) * dim + d];
+    }
   }
+}
+
+std::vector<float> across(const std::vector<float>& from, const Segment& segment, int64_t dim) {
+  std::vector<float> out(from.size() + kGuard, kNan);
+  transpose_tiles(from, segment.prefix_begin, segment.prefix_end, dim, out);
+  transpose_tiles(from, segment.begin, segment.end, dim, out);
   return out;
 }
 
@@ -104,11 +113,10 @@ void check_case(const Kernels& kernels, const Case& given) {
     for (Expected& value : *of) value.slack += 0x1p-24 * std::abs(value.value);
   }
 
-  const int64_t length = (tokens + kAttentionTile - 1) / kAttentionTile * kAttentionTile + 32;
   const Rows keys(k, dim), values(v, dim);
-  const auto keys_across = transposed(k, tokens, dim, length), values_across = transposed(v, tokens, dim, length);
-  const HeadKeys head{
-      keys.values.data(), values.values.data(), keys_across.data(), values_across.data(), dim, keys.width, length};
+  const auto keys_across = across(k, segment, dim), values_across = across(v, segment, dim);
+  const HeadKeys head{keys.values.data(), values.values.data(), keys_across.data(), values_across.data(), dim,
+                      keys.width};
   const std::vector<float> zeros(tokens * dim, 0.0f);
   Rows result(zeros, dim), d_queries(zeros, dim), d_keys(zeros, dim), d_values(zeros, dim);
   std::vector<float> logsum_out(tokens), scores(kAttentionTile * kAttentionTile + kGuard, kNan), d_scores = scores;
