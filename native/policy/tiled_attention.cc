@@ -1,16 +1,17 @@
 #include "policy/tiled_attention.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ceil_div.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <numeric>
 #include <vector>
 
 #include "cpu/kernels.h"
+#include "runtime/share_tasks.h"
 
 namespace magic {
 
@@ -18,8 +19,6 @@ namespace {
 
 // What kernels may read behind the end, in floats: two of the widest vectors.
 constexpr int64_t kRoom = 32;
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 template <typename From, typename To>
 void copy_rows(const From* from, int64_t from_row, To* to, int64_t to_row, int64_t rows, int64_t width) {
@@ -62,7 +61,7 @@ class HeadCopies {
         heads_(shape.key_value_head_count),
         dim_(shape.head_dim),
         tokens_(tokens),
-        width_(round_up(dim_, kRoom)) {
+        width_(at::round_up(dim_, kRoom)) {
     const int64_t along = heads_ * tokens_ * width_, across = heads_ * tokens_ * dim_ + kRoom;
     keys_across_ = at::empty({across});
     values_ = at::empty({along});
@@ -114,19 +113,16 @@ class HeadCopies {
   at::Tensor keys_across_, values_across_;  // [Hkv, T D], a tile's [D, rows] where its rows would be
 };
 
-// Runs body(task, scratch) for tasks [0, count) on all threads, each taking the next: their work differs.
+// Runs body(task, scratch) for tasks [0, count).
 template <typename Body>
-void share_tasks(int64_t count, int64_t width, const Body& body) {
-  std::atomic<int64_t> next{0};
-  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), count), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t thread = begin; thread < end; thread++) {
-      constexpr int64_t kScores = kAttentionTile * kAttentionTile;
-      const int64_t rows = kAttentionTile * width;
-      std::vector<float> room(2 * kScores + 3 * rows);
-      float* queries = room.data() + 2 * kScores;
-      const TileScratch scratch{room.data(), room.data() + kScores, queries, queries + rows, queries + 2 * rows};
-      for (int64_t task = next++; task < count; task = next++) body(task, scratch);
-    }
+void share_tiles(int64_t count, int64_t width, const Body& body) {
+  share_tasks(count, [&](const auto& next) {
+    constexpr int64_t kScores = kAttentionTile * kAttentionTile;
+    const int64_t rows = kAttentionTile * width;
+    std::vector<float> room(2 * kScores + 3 * rows);
+    float* queries = room.data() + 2 * kScores;
+    const TileScratch scratch{room.data(), room.data() + kScores, queries, queries + rows, queries + 2 * rows};
+    for (int64_t task = next(); task < count; task = next()) body(task, scratch);
   });
 }
 
@@ -157,7 +153,7 @@ void attend(const Shape& shape, const std::vector<Segment>& segments, const at::
   const int64_t width = copies.width();
   const auto count = static_cast<int64_t>(tiles.size());
   const auto attend_tile = kernels().attend;
-  share_tasks(count * heads, width, [&](int64_t task, const TileScratch& scratch) {
+  share_tiles(count * heads, width, [&](int64_t task, const TileScratch& scratch) {
     // The last tiles of a segment see the most keys: they go first.
     const RowTile& tile = tiles[count - 1 - task / heads];
     const int64_t head = task % heads, rows = tile.end - tile.begin;
@@ -196,7 +192,7 @@ void attend_backward(const Shape& shape, const std::vector<Segment>& segments, c
   const at::Tensor apart = at::zeros({2, heads, tokens, width});
   float *d_keys = apart.mutable_data_ptr<float>(), *d_values = d_keys + heads * tokens * width;
   const auto attend_tile = kernels().attend_backward;
-  share_tasks(static_cast<int64_t>(families.size()) * heads, width, [&](int64_t task, const TileScratch& scratch) {
+  share_tiles(static_cast<int64_t>(families.size()) * heads, width, [&](int64_t task, const TileScratch& scratch) {
     const int64_t head = task % heads;
     const std::vector<RowTile>& tiles = families[task / heads];
     for (size_t i = 0; i < tiles.size(); i++) {

@@ -2,15 +2,16 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
+#include <ATen/ceil_div.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <exception>
 
 #include "cpu/kernels.h"
 #include "runtime/memory.h"
+#include "runtime/share_tasks.h"
 
 namespace magic {
 
@@ -26,14 +27,11 @@ constexpr int64_t kSlice = kPackedRows, kStep = 32;
 // A panel's columns come in whole vectors: few widths, as a kernel is compiled for each.
 constexpr int64_t kWidth = 16;
 
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
-
 // Rows of each block, at most kProductRows: eight blocks for every thread, as threads are held up by what else the
 // machine does, but no fewer rows than are worth a panel.
 int64_t rows_of_block(int64_t rows) {
   constexpr int64_t kBlocks = 8, kLeast = 48;
-  return std::clamp(round_up(blocks_of(rows, kBlocks * at::get_num_threads()), kWidth), kLeast, kProductRows);
+  return std::clamp(at::round_up(at::ceil_div(rows, kBlocks * at::get_num_threads()), kWidth), kLeast, kProductRows);
 }
 
 bool takes_rows(const at::Tensor& t) {
@@ -69,15 +67,11 @@ bool has_kernels() {
   return has;
 }
 
-// Runs body(i) for [0, count) on all threads, each taking the next.
 template <typename Body>
-void share(int64_t count, const Body& body) {
-  std::atomic<int64_t> next{0};
-  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), count), 1, [&](int64_t begin, int64_t end) {
+void share_blocks(int64_t count, const Body& body) {
+  share_tasks(count, [&](const auto& next) {
     const ReleasesTiles releases;
-    for (int64_t thread = begin; thread < end; thread++) {
-      for (int64_t i = next++; i < count; i = next++) body(i);
-    }
+    for (int64_t i = next(); i < count; i = next()) body(i);
   });
 }
 
@@ -93,11 +87,11 @@ void multiply(const at::Tensor& x, const at::Tensor& w, at::Tensor& out) {
   Y* y = out.mutable_data_ptr<Y>();
   // Rows of w are taken as they lie: where rows of x are few, they are nearly all there is to read. Those of x are
   // packed.
-  const int64_t panels = blocks_of(m, kProductPanel);
+  const int64_t panels = at::ceil_div(m, kProductPanel);
   const at::Tensor room = at::empty({panels * kProductPanel * k}, x.options());
   auto* packed = room.mutable_data_ptr<BFloat16>();
   const auto width_of = [m](int64_t panel) {
-    return round_up(std::min(kProductPanel, m - panel * kProductPanel), kWidth);
+    return at::round_up(std::min(kProductPanel, m - panel * kProductPanel), kWidth);
   };
   const auto pack = [&](int64_t panel) {
     const int64_t first = panel * kProductPanel, columns = std::min(kProductPanel, m - first), width = width_of(panel);
@@ -106,12 +100,12 @@ void multiply(const at::Tensor& x, const at::Tensor& w, at::Tensor& out) {
     kernels().pack.across(reinterpret_cast<const float*>(left + first * x.stride(0)), x.stride(0) / 2, columns, k / 2,
                           reinterpret_cast<float*>(to), width);
   };
-  at::parallel_for(0, panels, blocks_of(1 << 16, kProductPanel * k), [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, panels, at::ceil_div<int64_t>(1 << 16, kProductPanel * k), [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; panel++) pack(panel);
   });
   const auto store = kernels().rows<Y>().store_across;
   const int64_t most_rows = rows_of_block(n);
-  share(blocks_of(n, most_rows), [&](int64_t block) {
+  share_blocks(at::ceil_div(n, most_rows), [&](int64_t block) {
     Block product;
     const int64_t row = block * most_rows, rows = std::min(most_rows, n - row);
     for (int64_t panel = 0; panel < panels; panel++) {
@@ -128,13 +122,13 @@ void multiply(const at::Tensor& x, const at::Tensor& w, at::Tensor& out) {
 // One slice of the inner axis: k rows of a and b.
 void add_slice(float* sum, int64_t sum_stride, const BFloat16* a, int64_t a_stride, int64_t m, const BFloat16* b,
                int64_t b_stride, int64_t n, int64_t k) {
-  const int64_t inner = round_up(k, kStep), panels = blocks_of(n, kProductPanel);
+  const int64_t inner = at::round_up(k, kStep), panels = at::ceil_div(n, kProductPanel);
   const at::Tensor packed = at::empty({inner * n}, at::kBFloat16);
   auto* pairs = packed.mutable_data_ptr<BFloat16>();
   const auto width_of = [n](int64_t panel) { return std::min(kProductPanel, n - panel * kProductPanel); };
   at::parallel_for(0, panels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; panel++) {
-      const int64_t first = panel * kProductPanel, width = width_of(panel), there = round_up(k, 2);
+      const int64_t first = panel * kProductPanel, width = width_of(panel), there = at::round_up<int64_t>(k, 2);
       BFloat16* to = pairs + first * inner;
       kernels().pack.along(b + first, b_stride, k, width, to);
       std::memset(static_cast<void*>(to + there * width), 0, (inner - there) * width * sizeof(BFloat16));
@@ -142,7 +136,7 @@ void add_slice(float* sum, int64_t sum_stride, const BFloat16* a, int64_t a_stri
   });
   const at::Tensor transposes = at::empty({at::get_num_threads(), kProductRows * inner}, at::kBFloat16);
   const int64_t most_rows = rows_of_block(m);
-  share(blocks_of(m, most_rows), [&](int64_t block) {
+  share_blocks(at::ceil_div(m, most_rows), [&](int64_t block) {
     auto* across = transposes.mutable_data_ptr<BFloat16>() + at::get_thread_num() * kProductRows * inner;
     const int64_t row = block * most_rows, rows = std::min(most_rows, m - row);
     kernels().pack.transpose(a + row, a_stride, k, rows, across, inner);

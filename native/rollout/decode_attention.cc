@@ -7,12 +7,12 @@
 #include <ATen/ops/softmax.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 
 #include "cpu/kernels.h"
 #include "product/product.h"
+#include "runtime/share_tasks.h"
 #include "runtime/trace.h"
 
 namespace magic {
@@ -122,10 +122,9 @@ at::Tensor attend_blocks(const Shape& shape, const KvCache& cache, int64_t layer
   }
   starts.push_back(batch);
   const int64_t parts = (static_cast<int64_t>(starts.size()) - 1) * heads;
-  std::atomic<int64_t> next{0};
-  at::parallel_for(0, std::min<int64_t>(parts, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+  share_tasks(parts, [&](const auto& next) {
     Part<T> part(shape, cache, layer, tables);
-    for (int64_t i = next++; i < parts; i = next++) {
+    for (int64_t i = next(); i < parts; i = next()) {
       part.attend(starts[i / heads], starts[i / heads + 1], i % heads, query, out);
     }
   });
