@@ -34,19 +34,26 @@ void fetch_rows(const T* from, int64_t row, int64_t rows, int64_t width) {
   }
 }
 
-std::vector<RowTile> tiles_of(const Segment& segment) {
-  std::vector<RowTile> tiles;
-  for (int64_t row = segment.begin; row < segment.end; row += kAttentionTile) {
-    tiles.push_back({row, std::min(row + kAttentionTile, segment.end), &segment});
+void add_tiles(int64_t begin, int64_t end, const Segment& segment, std::vector<RowTile>& tiles) {
+  for (int64_t row = begin; row < end; row += kAttentionTile) {
+    tiles.push_back({row, std::min(row + kAttentionTile, end), &segment});
   }
+}
+
+std::vector<RowTile> query_tiles(const std::vector<Segment>& segments) {
+  std::vector<RowTile> tiles;
+  for (const Segment& segment : segments) add_tiles(segment.begin, segment.end, segment, tiles);
   return tiles;
 }
 
-std::vector<RowTile> tiles_of(const std::vector<Segment>& segments) {
+// Those of the queries and, where a prefix is of no segment, its.
+std::vector<RowTile> key_tiles(const std::vector<Segment>& segments) {
   std::vector<RowTile> tiles;
+  int64_t end = 0;
   for (const Segment& segment : segments) {
-    const std::vector<RowTile> more = tiles_of(segment);
-    tiles.insert(tiles.end(), more.begin(), more.end());
+    if (segment.prefix_begin >= end) add_tiles(segment.prefix_begin, segment.prefix_end, segment, tiles);
+    add_tiles(segment.begin, segment.end, segment, tiles);
+    end = segment.end;
   }
   return tiles;
 }
@@ -148,8 +155,8 @@ void attend(const Shape& shape, const std::vector<Segment>& segments, const at::
   const int64_t heads = shape.head_count, kv_heads = shape.key_value_head_count, dim = shape.head_dim;
   const int64_t group = heads / kv_heads, row = (heads + 2 * kv_heads) * dim, tokens = qkvs.size(0);
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
-  const std::vector<RowTile> tiles = tiles_of(segments);
-  const HeadCopies copies(shape, tiles, qkv, tokens, false);
+  const std::vector<RowTile> tiles = query_tiles(segments);
+  const HeadCopies copies(shape, key_tiles(segments), qkv, tokens, false);
   const int64_t width = copies.width();
   const auto count = static_cast<int64_t>(tiles.size());
   const auto attend_tile = kernels().attend;
@@ -179,14 +186,13 @@ void attend_backward(const Shape& shape, const std::vector<Segment>& segments, c
   const int64_t heads = shape.head_count, kv_heads = shape.key_value_head_count, dim = shape.head_dim;
   const int64_t group = heads / kv_heads, row = (heads + 2 * kv_heads) * dim, tokens = qkvs.size(0);
   const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
-  const HeadCopies copies(shape, tiles_of(segments), qkv, tokens, true);
+  const HeadCopies copies(shape, key_tiles(segments), qkv, tokens, true);
   const int64_t width = copies.width();
   // A prompt and the responses after it: only within such a family do rows add to the same keys.
   std::vector<std::vector<RowTile>> families;
   for (const Segment& segment : segments) {
-    const std::vector<RowTile> tiles = tiles_of(segment);
     if (families.empty() || segment.prefix_begin == segment.prefix_end) families.emplace_back();
-    families.back().insert(families.back().end(), tiles.begin(), tiles.end());
+    add_tiles(segment.begin, segment.end, segment, families.back());
   }
   // Each query head adds up its keys' and values' gradients apart, so that heads are independent tasks.
   const at::Tensor apart = at::zeros({2, heads, tokens, width});
