@@ -84,7 +84,8 @@ at::Tensor float_product(const at::Tensor& a, const at::Tensor& b) {
   if (const at::Tensor y = block_gemm(a, b.t(), at::kFloat); y.defined()) return y;
   if (const at::Tensor y = few_row_product(a, b.t()); y.defined()) return y;
   const at::Tensor left = gemm_operand(a), right = gemm_operand(b);
-  // A quarter faster than at::mm for hundreds of rows and a vocabulary, on two Zen 3 cores.
+  // For hundreds of rows and a vocabulary a quarter faster than at::mm on two Zen 3 cores; on two Sapphire Rapids cores
+  // a twentieth slower, but without the 30 MiB that MKL packs.
   const at::Tensor y = onednn_linear(left, right.t());
   return y.defined() ? y : at::mm(left, right).to(at::kFloat);
 }
