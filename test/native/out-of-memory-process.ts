@@ -42,7 +42,7 @@ async function updates() {
     return { memoryRetries, microBatches, gradient: Array.from(await policy.gradient(name)) }
   }
 
-  const many = batch(16, 96, vocabulary)
+  const many = batch(32, 96, vocabulary)
   // So that optimizer states and gradients are part of what it has.
   await policy.trainStep(small, options)
   await policy.computeGradients(small, options)
